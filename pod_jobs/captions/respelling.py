@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from difflib import SequenceMatcher
+from functools import cache
 from itertools import islice
 
 from pod_jobs.captions.cues import Cue, plain_text
@@ -12,12 +13,14 @@ MOST_WORDS = 3  # of a name; longer changes are new sentences
 MOST_COMPARED = 12  # words from the first to the last change of a caption: comparing takes longer with their square
 MOST_CHANGED = 500  # captions that are looked at
 LEAST_CHARACTERS, MOST_CHARACTERS = 3, 60
-_EDGES = re.compile(r"^\W+|\W+$")
+Run = tuple[str, ...]  # words, one after the other
+_EDGE = re.compile(r"\W*")  # at the beginning: r"\W+$" takes longer with the square of the punctuation within
 
 
 def bare(text: str) -> str:
     """The text without the punctuation around it."""
-    return _EDGES.sub("", text)
+    rest = _EDGE.sub("", text, count=1)
+    return _EDGE.sub("", rest[::-1], count=1)[::-1]
 
 
 def folded(text: str) -> str:
@@ -32,17 +35,31 @@ def respellings(before: Sequence[Cue], after: Sequence[Cue]) -> list[tuple[str, 
     earlier = {start: cue.text for cue in before if starts[start := _start_ms(cue)] == 1}
     changed = ((text, cue.text) for cue in after if (text := earlier.get(_start_ms(cue), cue.text)) != cue.text)
     pairs = dict.fromkeys(pair for texts in islice(changed, MOST_CHANGED) for pair in _replaced(*map(_words, texts)))
-    written = _spaced(word for cue in after for word in _words(cue.text))
-    return [(heard, right) for heard, right in pairs if not _is_left(heard, right, written)]
+    if not pairs:
+        return []
+    trimmed, fold = cache(bare), cache(folded)  # a text has few different words
+    words = [word for cue in after for each in _words(cue.text) if (word := trimmed(each))]
+    rights = {pair: tuple(word for word in map(bare, pair[1].split()) if word) for pair in pairs}
+    spelt = _count(words, set(rights.values()))
+    said = _count(list(map(fold, words)), {tuple(heard.split()) for heard, _ in pairs})
+    return [pair for pair, right in rights.items() if not _is_left(pair[0], right, said, spelt)]
 
 
-def _is_left(heard: str, right: str, written: str) -> bool:
-    return _spaced(heard.split()) in written.replace(_spaced(right.split()), "").casefold()
+def _is_left(heard: str, right: Run, said: Counter[Run], spelt: Counter[Run]) -> bool:
+    """Is it written somewhere else than within its new spelling?"""
+    run = tuple(heard.split())
+    within = _count(list(map(folded, right)), {run})[run]
+    return said[run] > spelt[right] * within
 
 
-def _spaced(words: Iterable[str]) -> str:
-    """Words with spaces of their own around each."""
-    return "".join(f" {bare(word)} " for word in words)
+def _count(words: Sequence[str], runs: Collection[Run]) -> Counter[Run]:
+    """How often each of these runs of at most MOST_WORDS words is in `words`: in one pass, because a text may be long and change
+    much."""
+    sizes: dict[str, set[int]] = {}
+    for run in runs:
+        sizes.setdefault(run[0], set()).add(len(run))
+    found = (tuple(words[n : n + size]) for n, word in enumerate(words) for size in sizes.get(word, ()))
+    return Counter(run for run in found if run in runs)
 
 
 def _start_ms(cue: Cue) -> int:

@@ -126,11 +126,11 @@ def test_a_word_that_was_corrected_three_times_is_corrected_always_if_one_agrees
     offer = page.locator("#offers")
     expect(offer).to_contain_text("“moudle” was corrected to “Moodle” (recordings: 3).")
     assert violations(page) == []
-    offer.get_by_role("button", name="Always write “Moodle”").click()
+    offer.get_by_role("button", name="Always write “Moodle” in my recordings").click()
     expect(offer).to_be_empty()
     expect(page.get_by_label("Caption 1", exact=True)).to_be_focused()
     [known] = site.api("GET", "captions/corrections")["corrections"]
-    assert (known["heard"], known["right"], known["language"], known["of_all"]) == ("moudle", "Moodle", "fr", True)
+    assert (known["heard"], known["right"], known["language"], known["of_all"]) == ("moudle", "Moodle", "fr", False)
     page.get_by_text("Words that are always corrected").click()
     page.get_by_role("button", name="Remove: moudle").click()
     expect(page.locator("#corrections-card")).to_be_hidden()

@@ -1,7 +1,8 @@
 """Corrections that are learnt from what people write in captions, when somebody agrees to that.
 
 1. Each save notes which recognised words of the track are written otherwise (captions/respelling.py).
-2. Who has written the same in a track of a third recording, or anybody who saves such a track then, gets an offer.
+2. Who has written the same in a track of a third recording of theirs gets an offer for their recordings. One of the video
+   team, for whom the recordings of at least two people count, gets one for all recordings.
 3. A person who agrees makes a correction, which each later transcription gets with its order; who declines is not asked again.
 """
 
@@ -18,9 +19,11 @@ from pod_jobs.captions.respelling import respellings
 from pod_jobs.catalog.caption_models import CaptionCorrection, CaptionRespelling, CaptionTrack, CaptionVersion
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import User, Video
+from pod_jobs.catalog.permissions import may
 from pod_jobs.errors import Forbidden, NotFound, Refused
 
 RECORDINGS = 3  # in which the same was written
+OWNERS_OF_ALL = 2  # whose recordings these are, at least, before it is offered to correct those of everybody
 MOST_OF_A_TRACK = 50  # respellings that are noted
 MOST_OFFERS = 3  # at once
 MOST_OF_AN_OWNER = 500  # corrections and refusals
@@ -28,28 +31,35 @@ MOST_OF_AN_OWNER = 500  # corrections and refusals
 
 @dataclass(frozen=True)
 class Offer:
-    """`heard` was written as `right` in so many recordings."""
+    """`heard` was written as `right` in so many recordings. `of_all`: it is to be corrected in everybody's, not only in those of
+    the person who is asked."""
 
     heard: str
     right: str
     recordings: int
+    of_all: bool
 
 
-def note(track: CaptionTrack, cues: Sequence[Cue]) -> None:
-    """Note what `cues`, the new version of a track, spell otherwise than the latest version by a machine. Call inside a
-    transaction."""
-    CaptionRespelling.delete().where(CaptionRespelling.track == track).execute()
+def respelt(track: CaptionTrack, cues: Sequence[Cue]) -> list[tuple[str, str]]:
+    """(heard, right) of what `cues`, a new version of a track, spell otherwise than the latest version by a machine. It takes a
+    moment of a long text: call it outside of the transaction that saves the version."""
     by_machine = CaptionVersion.select().where(CaptionVersion.track == track, CaptionVersion.author.is_null())
     recognised = by_machine.order_by(CaptionVersion.number.desc()).first()
     if recognised is None or track.origin != "speech":
-        return
-    pairs = respellings(cues_from(recognised.cues), cues)[:MOST_OF_A_TRACK]
+        return []
+    return respellings(cues_from(recognised.cues), cues)[:MOST_OF_A_TRACK]
+
+
+def note(track: CaptionTrack, pairs: Sequence[tuple[str, str]]) -> None:
+    """Note what the newest version of a track spells otherwise (`respelt`). Call inside a transaction."""
+    CaptionRespelling.delete().where(CaptionRespelling.track == track).execute()
     if rows := [{"track": track, "heard": heard, "spelling": right} for heard, right in pairs]:
         CaptionRespelling.insert_many(rows).execute()
 
 
 def offers(track: CaptionTrack, user: User, known: Collection[str]) -> list[Offer]:
-    """What `user`, who has just saved this track, may want to be corrected always. `known`: what is corrected anyway, folded."""
+    """What `user`, who has just saved this track, may want to be corrected always. `known`: what is corrected anyway, folded.
+    Only recordings that `user` may change count, and those of one person lead to no correction of everybody's."""
     own = CaptionRespelling.select().where(CaptionRespelling.track == track)
     pairs = {(row.heard, row.spelling) for row in own if row.heard not in known}
     if not pairs:
@@ -58,8 +68,8 @@ def offers(track: CaptionTrack, user: User, known: Collection[str]) -> list[Offe
         CaptionCorrection.language == track.language,
         CaptionCorrection.owner.is_null() | CaptionCorrection.owner.in_([user.id, track.video.owner_id]),
     )
-    count = fn.COUNT(CaptionTrack.video.distinct())
-    query: Any = CaptionRespelling.select(CaptionRespelling.heard, CaptionRespelling.spelling, count)
+    count, owners = fn.COUNT(CaptionTrack.video.distinct()), fn.COUNT(Video.owner.distinct())
+    query: Any = CaptionRespelling.select(CaptionRespelling.heard, CaptionRespelling.spelling, count, owners)
     query = query.join(CaptionTrack).join(Video)
     query = query.where(
         CaptionRespelling.heard.in_([heard for heard, _ in pairs]),
@@ -67,8 +77,11 @@ def offers(track: CaptionTrack, user: User, known: Collection[str]) -> list[Offe
         CaptionTrack.language == track.language,
         Video.is_here(),
     )
+    if not may(user.role, "change-all-videos"):
+        query = query.where(Video.owner == user)
     query = query.group_by(CaptionRespelling.heard, CaptionRespelling.spelling).having(count >= RECORDINGS)
-    found = [Offer(*row) for row in query.tuples() if row[:2] in pairs]
+    found = [Offer(*row[:3], of_all=row[3] >= OWNERS_OF_ALL) for row in query.tuples() if row[:2] in pairs]
+    found = [offer for offer in found if offer.of_all or track.video.owner_id == user.id]
     return sorted(found, key=lambda offer: (-offer.recordings, offer.heard))[:MOST_OFFERS]
 
 

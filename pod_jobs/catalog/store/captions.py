@@ -145,6 +145,7 @@ class Change:
 
 def save(track: CaptionTrack, change: Change, author: User, now: datetime) -> CaptionTrack:
     """Store a new version. Errors: Conflict when there is a newer version than the one that it was made from."""
+    respelt = caption_corrections.respelt(track, change.cues)
     with transaction():
         track = _locked(track)
         if track.version != change.base:
@@ -155,7 +156,7 @@ def save(track: CaptionTrack, change: Change, author: User, now: datetime) -> Ca
         track.newer_automatic = None
         track.save()
         CaptionDraft.delete().where(CaptionDraft.track == track, CaptionDraft.user == author).execute()
-        caption_corrections.note(track, change.cues)
+        caption_corrections.note(track, respelt)
         _forget_old(track, change.keep)
         caption_index.index(track, change.cues)
     return track

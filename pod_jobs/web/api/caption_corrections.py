@@ -9,7 +9,7 @@ from pod_jobs.captions.respelling import LEAST_CHARACTERS, MOST_CHARACTERS, fold
 from pod_jobs.catalog.caption_models import CaptionCorrection, CaptionTrack
 from pod_jobs.catalog.models import User
 from pod_jobs.catalog.store import caption_corrections, users
-from pod_jobs.errors import Malformed
+from pod_jobs.errors import Forbidden, Malformed
 from pod_jobs.media.facts.languages import find_language
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
@@ -30,15 +30,19 @@ def list_used() -> ResponseReturnValue:
 @blueprint.post("/captions/corrections")
 @access.needs("change-videos")
 def decide() -> ResponseReturnValue:
-    """{"heard": "ampode", "right": "Pod", "language": "fr", "use": true} corrects it always: in one's own recordings, or in all
-    if the caller may change all videos. With `use` false it is not offered to the caller any more."""
+    """{"heard": "ampode", "right": "Pod", "language": "fr", "of_all": false, "use": true} corrects it always: in one's own
+    recordings, or with `of_all` in everybody's, if the caller may change all videos. With `use` false it is not offered to the
+    caller any more."""
     user, body = require_user(), answers.body()
     heard, right = folded(_text(body, "heard")), _text(body, "right")
     language = find_language(answers.field(body, "language", str))
     if language is None or not LEAST_CHARACTERS <= len(heard):
         raise Malformed(f"heard: a word of {LEAST_CHARACTERS} characters is needed; language: an ISO 639 code")
     is_used = answers.field(body, "use", bool)
-    owner = None if is_used and access.may("change-all-videos") else user
+    of_all = answers.field(body, "of_all", bool)
+    if of_all and not access.may("change-all-videos"):
+        raise Forbidden("of_all: these are not all this person's recordings")
+    owner = None if is_used and of_all else user
     caption_corrections.decide(owner, language.code, (heard, right), now(), is_used=is_used)
     users.note(user.name, "captions", f"correction {heard}", now(), right if is_used else "not wanted")
     return "", 204
@@ -57,7 +61,7 @@ def offers(track: CaptionTrack, user: User) -> list[dict[str, Any]]:
     """What the person who has just saved this track may want to be corrected always."""
     known = {folded(correction.heard) for correction in services().settings.speech.correction}
     return [
-        {"heard": offer.heard, "right": offer.right, "recordings": offer.recordings}
+        {"heard": offer.heard, "right": offer.right, "recordings": offer.recordings, "of_all": offer.of_all}
         for offer in caption_corrections.offers(track, user, known)
     ]
 

@@ -1,11 +1,14 @@
 """Corrections learnt from captions, on each database: they compare letters exactly, each in its own way."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from pod_jobs.captions.cues import Cue, NewCaptions
+from pod_jobs.captions.respelling import respellings
 from pod_jobs.catalog.caption_models import CaptionRespelling, CaptionTrack
 from pod_jobs.catalog.database import transaction
-from pod_jobs.catalog.models import Task, User, Video
+from pod_jobs.catalog.models import Task, User, Video, database
 from pod_jobs.catalog.store import caption_corrections, captions, videos
 from pod_jobs.catalog.store.caption_corrections import Offer
 from pod_jobs.catalog.store.captions import Change
@@ -35,7 +38,7 @@ def test_letters_are_compared_exactly(lecturer: User) -> None:
     both = corrected(lecturer, "le pode et le podé là, une eleve", "le Pod et le POD là, une Élève")
     rows = CaptionRespelling.select().where(CaptionRespelling.track == both)
     assert {(row.heard, row.spelling) for row in rows} == {("pode", "Pod"), ("podé", "POD"), ("eleve", "Élève")}
-    assert offers(both, lecturer) == [Offer("pode", "Pod", 3)]
+    assert offers(both, lecturer) == [Offer("pode", "Pod", 3, of_all=False)]
 
 
 def test_a_recording_counts_once_and_a_later_recognition_is_what_was_heard(lecturer: User) -> None:
@@ -52,10 +55,22 @@ def test_a_recording_counts_once_and_a_later_recognition_is_what_was_heard(lectu
     assert [row.heard for row in CaptionRespelling.select().where(CaptionRespelling.track == first)] == ["pote"]
 
 
+def test_versions_are_compared_while_nobody_waits_for_the_track(
+    lecturer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compare(*versions: Sequence[Cue]) -> list[tuple[str, str]]:
+        assert not database.in_transaction()
+        return respellings(*versions)
+
+    monkeypatch.setattr(caption_corrections, "respellings", compare)
+    track = corrected(lecturer, "le pode est", "le Pod est")
+    assert CaptionRespelling.select().where(CaptionRespelling.track == track).count() == 1
+
+
 @pytest.mark.parametrize("everywhere", [True, False])
 def test_what_is_corrected_already_is_not_offered(lecturer: User, task: Task, everywhere: bool) -> None:
     tracks = [corrected(lecturer, "le pode est", "le Pod est") for _ in range(3)]
-    assert offers(tracks[2], lecturer) == [Offer("pode", "Pod", 3)]
+    assert offers(tracks[2], lecturer) == [Offer("pode", "Pod", 3, of_all=False)]
     owner = None if everywhere else lecturer
     for right in ("pod", "Pod"):
         caption_corrections.decide(owner, "fr", ("pode", right), NOW, is_used=True)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from pod_jobs.captions.cues import Cue
-from pod_jobs.captions.respelling import MOST_CHARACTERS, MOST_COMPARED, folded, respellings
+from pod_jobs.captions.respelling import MOST_CHARACTERS, MOST_COMPARED, bare, folded, respellings
 
 
 def changed(before: str, after: str) -> list[tuple[str, str]]:
@@ -53,6 +53,9 @@ def test_a_caption_is_known_by_its_beginning() -> None:
         ("un pod, deux pod", "un Pod, deux pod", []),
         ("un est sup, deux est sup", "un Esup, deux est sup", []),
         ("un pode et podes", "un Pod et podes", [("pode", "Pod")]),
+        ("un pode ici", "un Pode UPHF ici", [("pode", "Pode UPHF")]),
+        ("un pode ici, le pode", "un Pode UPHF ici, le pode", []),
+        ("un est — sup, deux est sup", "un Esup, deux est sup", []),
     ],
 )
 def test_what_was_left_somewhere_is_not_always_wrong(heard: str, written: str, found: list[tuple[str, str]]) -> None:
@@ -64,6 +67,23 @@ def test_no_captions_take_long() -> None:
     after = [Cue(n, n + 1, "b a " * 1_000) for n in range(1_000)]
     started = time.process_time()
     assert respellings(before, after) == []
+    assert time.process_time() - started < 2
+
+
+def test_many_changes_of_a_long_text_do_not_take_long() -> None:
+    between = Cue(1_000, 1_001, " ".join(["mot"] * 300_000))
+    heard, right = (
+        [Cue(n, n + 1, " un ".join(f"{word}{n}x{each}" for each in range(6))) for n in range(500)]
+        for word in ("pode", "Pod")
+    )
+    started = time.process_time()
+    assert len(respellings([*heard, between], [*right, between])) > 2_000
+    assert time.process_time() - started < 2
+
+
+def test_punctuation_within_a_word_does_not_take_long() -> None:
+    started = time.process_time()
+    assert bare("«a" + "-" * 100_000 + "b»") == "a" + "-" * 100_000 + "b"
     assert time.process_time() - started < 2
 
 

@@ -11,8 +11,8 @@ from pod_jobs.web.services import EXTENSION, install
 from tests.integration.web.conftest import Caller, Worker
 
 HEARD, RIGHT = "un cours sur moudle", "un cours sur Moodle"
-OFFER = {"heard": "moudle", "right": "Moodle", "recordings": 3}
-ANSWER = {"heard": "moudle", "right": "Moodle", "language": "fr"}
+OFFER = {"heard": "moudle", "right": "Moodle", "recordings": 3, "of_all": False}
+ANSWER = {"heard": "moudle", "right": "Moodle", "language": "fr", "of_all": False}
 CORRECTIONS = "/api/v1/captions/corrections"
 
 
@@ -62,10 +62,9 @@ def used(caller: Caller) -> list[tuple[str, str, bool, bool]]:
 def test_what_was_corrected_in_three_recordings_is_offered_and_used_once_somebody_agrees(
     room: Room, callers: dict[str, Caller], lea: Caller
 ) -> None:
-    assert [room.correct(lea), room.correct(lea)] == [[], []]
-    assert room.correct(callers["max"]) == [OFFER], "another person's count, too"
+    assert [room.correct(lea), room.correct(lea), room.correct(lea)] == [[], [], [OFFER]]
     assert room.corrections(lea) == [], "nothing happens by itself"
-    assert room.correct(lea) == [{**OFFER, "recordings": 4}]
+    assert room.correct(callers["max"]) == [], "another person's recordings do not count, nor are they told"
     assert lea("POST", CORRECTIONS, json={**ANSWER, "use": True}).status_code == 204
     assert room.corrections(lea) == [["moudle", "Moodle", "fr"]]
     assert used(lea) == [("moudle", "Moodle", False, True)]
@@ -79,7 +78,9 @@ def test_what_was_corrected_in_three_recordings_is_offered_and_used_once_somebod
 
 def test_the_team_corrects_all_recordings(room: Room, callers: dict[str, Caller], lea: Caller) -> None:
     tina = callers["tina"]
-    assert tina("POST", CORRECTIONS, json={**ANSWER, "use": True}).status_code == 204
+    for_all = {**ANSWER, "of_all": True, "use": True}
+    assert lea("POST", CORRECTIONS, json=for_all).status_code == 403
+    assert tina("POST", CORRECTIONS, json=for_all).status_code == 204
     assert lea("POST", CORRECTIONS, json={**ANSWER, "right": "moodle", "use": True}).status_code == 204
     assert used(lea) == [("moudle", "moodle", False, True), ("moudle", "Moodle", True, False)]
     assert room.corrections(lea) == [["moudle", "moodle", "fr"], ["moudle", "Moodle", "fr"]], "one's own comes first"
@@ -90,11 +91,29 @@ def test_the_team_corrects_all_recordings(room: Room, callers: dict[str, Caller]
     assert used(callers["max"]) == []
 
 
+def test_the_recordings_of_one_person_lead_to_no_correction_of_everybodys(
+    room: Room, callers: dict[str, Caller], lea: Caller
+) -> None:
+    tina, of_lea = callers["tina"], room.recognise(lea, lea.upload())
+    assert [room.correct(lea), room.correct(lea)] == [[], []]
+    assert room.save(tina, of_lea, RIGHT) == [], "what one lecturer wrote, whoever saves it"
+    assert room.correct(tina) == [{**OFFER, "recordings": 4, "of_all": True}]
+
+
+def test_what_the_team_agrees_to_for_its_own_recordings_holds_there_only(
+    room: Room, callers: dict[str, Caller], lea: Caller
+) -> None:
+    tina = callers["tina"]
+    assert [room.correct(tina) for _ in range(3)][2] == [OFFER]
+    assert tina("POST", CORRECTIONS, json={**ANSWER, "use": True}).status_code == 204
+    assert used(tina) == [("moudle", "Moodle", False, True)] and used(lea) == []
+
+
 def test_who_declines_is_not_asked_again(room: Room, callers: dict[str, Caller], lea: Caller) -> None:
     assert [room.correct(lea) for _ in range(3)][2] == [OFFER]
     assert lea("POST", CORRECTIONS, json={**ANSWER, "use": False}).status_code == 204
     assert (room.correct(lea), used(lea), room.corrections(lea)) == ([], [], [])
-    assert room.correct(callers["max"]) == [{**OFFER, "recordings": 5}]
+    assert [room.correct(callers["max"]) for _ in range(3)][2] == [OFFER]
 
 
 def test_only_what_is_still_written_so_counts(room: Room, lea: Caller) -> None:
@@ -141,6 +160,7 @@ def test_a_file_that_a_person_brought_teaches_nothing(room: Room, lea: Caller) -
         {"language": "xx"},
         {"use": 1},
         {"use": None},
+        {"of_all": 1},
     ],
 )
 def test_bad_answers(lea: Caller, change: dict[str, Any]) -> None:

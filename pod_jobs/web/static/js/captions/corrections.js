@@ -8,8 +8,8 @@ import { _ } from "../shared/words.js";
 const address = `${root}api/v1/captions/corrections`;
 
 /**
- * Ask about `offers`, [{heard, right, recordings}], of captions in `language`, one after the other. `after` is called
- * when all are answered.
+ * Ask about `offers`, [{heard, right, recordings, of_all}], of captions in `language`, one after the other. `after` is
+ * called when all are answered.
  */
 export function showOffers(offers, language, after) {
   const [offer, ...others] = offers;
@@ -29,14 +29,17 @@ const wordsOf = ({ heard, right, recordings }) =>
   _("“{heard}” was corrected to “{right}” (recordings: {count}).", { heard, right, count: recordings });
 
 function question(offer, language, next) {
-  const { heard, right } = offer;
+  const { heard, right, of_all } = offer;
   const button = (words, act) => {
     const made = make("button", { type: "button" }, words);
     made.addEventListener("click", () => whileBusy(made, act));
     return made;
   };
-  const answer = (use) => call("POST", address, { heard, right, language, use });
-  const always = button(_("Always write “{right}”", { right }), async () => {
+  const answer = (use) => call("POST", address, { heard, right, language, of_all, use });
+  const words = of_all
+    ? _("Always write “{right}” in all recordings", { right })
+    : _("Always write “{right}” in my recordings", { right });
+  const always = button(words, async () => {
     await answer(true);
     next();
     toast(_("Later transcriptions will write “{right}”.", { right }));
