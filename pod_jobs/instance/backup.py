@@ -146,7 +146,8 @@ def restore(backup: Path, home: Path, progress: Progress) -> Settings:
         kept_files.put_back_media(backup / file.name, settings.media, name, file)
         progress("files", done)
     restored = home / "catalog.sqlite3.part"
-    restored.unlink(missing_ok=True)
+    for interrupted in home.glob(f"{restored.name}*"):  # also its log, which SQLite would replay onto another copy
+        interrupted.unlink()
     kept_files.put_back(backup / CATALOG, home, restored.name, files[CATALOG])
     restored.chmod(0o600)
     catalog = database.build(f"sqlite:///{restored}")

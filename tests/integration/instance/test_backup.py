@@ -228,6 +228,32 @@ def test_a_restore_that_was_interrupted_is_called_again(
         backup.restore(made.folder, tmp_path / "restored", quiet)
 
 
+def test_a_restore_that_was_killed_in_a_migration_leaves_nothing_of_it(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, again = backup.make(settings, tmp_path / "b", 0, quiet), tmp_path / "restored"
+    log = again / "catalog.sqlite3.part-wal"
+
+    def die(_: object) -> None:
+        with closing(sqlite3.connect(log.with_name("catalog.sqlite3.part"))) as catalog:
+            catalog.execute("PRAGMA journal_mode = WAL")
+            catalog.execute("UPDATE video SET title = 'half'")
+            catalog.commit()
+            written = log.read_bytes()
+        log.write_bytes(written)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(database, "migrate", die)
+        with pytest.raises(KeyboardInterrupt):
+            backup.restore(made.folder, again, quiet)
+    assert log.exists()
+    catalog = database.build(backup.restore(made.folder, again, quiet).database_url)
+    with catalog.connection_context():
+        assert {row.title for row in Video.select().execute(catalog)} == {"Cours 1", "Cours 2", "Cours 3"}
+    assert [path.name for path in again.glob("catalog*")] == ["catalog.sqlite3"]
+
+
 def list_anew(folder: Path, name: str) -> None:
     """Let the backup list a file as it is by now."""
     files, found = backup._listed(folder), (folder / name).stat()
