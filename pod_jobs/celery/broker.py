@@ -167,7 +167,20 @@ class BrokerQueue:
         try:
             return bool(self._redis.eval(OFFER, 2, self.name, source))
         except NoPermissionError:
-            return self._redis.lmove(source, self.name, "LEFT", "RIGHT") is not None
+            return self._offer_without_script(source)
+
+    def _offer_without_script(self, source: str) -> bool:
+        """Errors: WatchError when `source` has changed meanwhile; nothing is moved then."""
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.watch(source)
+            raw = pipe.lindex(source, 0)
+            if raw is None:
+                return False
+            pipe.multi()  # type: ignore[no-untyped-call]
+            pipe.lpop(source)
+            pipe.rpush(self.name, raw)  # type: ignore[arg-type]  # redis-py takes bytes here too
+            pipe.execute()
+            return True
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,22 @@ def test_an_old_redis_of_pods_host_will_do() -> None:
             server.stop()
 
 
+def test_who_may_run_no_scripts_loses_nothing_on_an_old_redis() -> None:
+    with servers.short_folder() as folder:
+        server = servers.KeyValueServer(folder)
+        server.start("--rename-command", "LMOVE", "")
+        try:
+            with connect(server) as redis:
+                redis.acl_setuser("default", commands=["-@scripting"])
+                ids, queue = [str(uuid.uuid4()) for _ in range(3)], BrokerQueue(redis, "encoding")
+                for number in ids:
+                    redis.lpush("encoding", message(number=number))
+                assert queue.take() and queue.take() and queue.take_back() == 2 and queue.count_taken() == 0
+                assert take_all(queue) == ids
+        finally:
+            server.stop()
+
+
 def test_a_refused_message_is_kept_aside_once(server: servers.KeyValueServer) -> None:
     with connect(server) as redis:
         redis.lpush("encoding", b"no json")
