@@ -21,9 +21,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from peewee import InterfaceError, OperationalError
+
 from pod_jobs.catalog.site_words import error_words, status_word
 from pod_jobs.catalog.store import site_callbacks
 from pod_jobs.catalog.store.site_callbacks import BUSY_WAIT, FIRST_WAIT, LONGEST_WAIT, Debt, Outcome, Result
+from pod_jobs.errors import Deposed
 from pod_jobs.janitor.celery_results import CelerySender
 from pod_jobs.janitor.leader import Fence
 from pod_jobs.janitor.posting import Callback, post
@@ -40,6 +43,7 @@ TIMES = Times(connect_s=5.0, read_s=600.0)
 STEP_CHARACTERS = (
     255  # Pod's field for the text of a step, where it puts the error message; script_output has the whole reason
 )
+UNSTORED = "the database cannot store the reason; the janitor's log says which"
 MARGIN = timedelta(seconds=60)  # by which a claim outlasts its try
 
 Post = Callable[[SiteSettings, Debt], Outcome]
@@ -94,9 +98,11 @@ class Callbacks:
 
     def tend(self, now: datetime) -> None:
         """Store how tries ended, and begin those that are due. Errors: Deposed."""
-        while self._ended:
-            self._settle(*self._ended[0], now)
-            self._ended.popleft()
+        for _ in range(len(self._ended)):
+            if self._is_settled(*self._ended[0], now):
+                self._ended.popleft()
+            else:
+                self._ended.rotate(-1)  # it holds up no other
         self._void = site_callbacks.no_longer_owed(self._under_way.values())
         for site in self._settings.site:
             busy = [debt.task for debt in self._under_way.values() if debt.site == site.name]
@@ -127,6 +133,18 @@ class Callbacks:
 
     def _poster(self) -> Post:
         return self._post or Poster(Seal(self._settings.secret("site_key")))
+
+    def _is_settled(self, debt: Debt, outcome: Outcome, now: datetime) -> bool:
+        """Store how a try ended; False when something is wrong with this one. Errors: Deposed, and an outage of the database."""
+        for kept in (outcome, replace(outcome, reason=UNSTORED)):
+            try:
+                self._settle(debt, kept, now)
+                return True
+            except (Deposed, OperationalError, InterfaceError):
+                raise
+            except Exception:
+                log.exception("how the callback of task %s ended cannot be stored: %a", debt.task, kept.reason)
+        return False
 
     def _settle(self, debt: Debt, outcome: Outcome, now: datetime) -> None:
         tries = site_callbacks.tries_of(debt)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peewee import OperationalError
+from peewee import DataError, OperationalError
 
 from pod_jobs.catalog import database as catalog_database
 from pod_jobs.catalog.database import transaction
@@ -20,7 +20,7 @@ from pod_jobs.catalog.new_task import NewTask, Purpose
 from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.site_words import error_words
 from pod_jobs.catalog.store import retention, site_callbacks, site_orders, tasks, users, videos
-from pod_jobs.janitor.callbacks import AT_ONCE, Callbacks, Poster, purge, wait_after
+from pod_jobs.janitor.callbacks import AT_ONCE, UNSTORED, Callbacks, Poster, purge, wait_after
 from pod_jobs.outside.exchange import Times
 from pod_jobs.settings import Settings, load
 from pod_jobs.system.sealing import Seal
@@ -336,6 +336,33 @@ def test_words_of_a_site_that_a_database_cannot_hold_are_shown_without_them(
         end(task)
         tend(callbacks(settings), START)
     assert row_of(task).reason == "the site answers 500: a b\ufffd  cd"
+
+
+@pytest.mark.parametrize("is_of_its_words", [True, False])
+def test_a_try_whose_end_cannot_be_stored_holds_up_no_other(
+    settings: Settings, catalog: None, pod: Pod, monkeypatch: pytest.MonkeyPatch, is_of_its_words: bool
+) -> None:
+    odd, other = order(pod.url), order(pod.url, 2, site="second")
+    end(odd)
+    settle = site_callbacks.settle
+
+    def storing(debt: site_callbacks.Debt, outcome: site_callbacks.Outcome, *others: Any) -> None:
+        if debt.task == odd.id and ("500" in outcome.reason or not is_of_its_words):
+            raise DataError("invalid byte sequence")
+        settle(debt, outcome, *others)
+
+    monkeypatch.setattr(site_callbacks, "settle", storing)
+    pod.answer = lambda body: 500
+    sender = callbacks(settings)
+    tend(sender, START)
+    end(other)
+    pod.answer = lambda body: 200
+    tend(sender, START + 1)
+    assert row_of(other).callback == "delivered"
+    assert row_of(odd).reason == (UNSTORED if is_of_its_words else "")
+    monkeypatch.undo()
+    sender.tend(later(START + 2))
+    assert not sender._ended and (is_of_its_words or "500" in row_of(odd).reason)
 
 
 def test_no_answer_is_not_repeated_at_all_when_pod_fetched_the_result(
