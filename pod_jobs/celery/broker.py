@@ -176,9 +176,9 @@ class BrokerQueue:
             raw = pipe.lindex(source, 0)
             if raw is None:
                 return False
-            pipe.multi()  # type: ignore[no-untyped-call]
+            pipe.multi()
             pipe.lpop(source)
-            pipe.rpush(self.name, raw)  # type: ignore[arg-type]  # redis-py takes bytes here too
+            pipe.rpush(self.name, raw)
             pipe.execute()
             return True
 

@@ -80,7 +80,8 @@ def offers(track: CaptionTrack, user: User, known: Collection[str]) -> list[Offe
     if not may(user.role, "change-all-videos"):
         query = query.where(Video.owner == user)
     query = query.group_by(CaptionRespelling.heard, CaptionRespelling.spelling).having(count >= RECORDINGS)
-    found = [Offer(*row[:3], of_all=row[3] >= OWNERS_OF_ALL) for row in query.tuples() if row[:2] in pairs]
+    rows = [row for row in query.tuples() if row[:2] in pairs]
+    found = [Offer(heard, right, number, of_all=persons >= OWNERS_OF_ALL) for heard, right, number, persons in rows]
     found = [offer for offer in found if offer.of_all or track.video.owner_id == user.id]
     return sorted(found, key=lambda offer: (-offer.recordings, offer.heard))[:MOST_OFFERS]
 
