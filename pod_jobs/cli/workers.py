@@ -7,7 +7,7 @@ import click
 from pod_jobs.cli.api import Api
 from pod_jobs.cli.base import InstanceCommand, echo_json, echo_table, load_settings
 from pod_jobs.cli.words import local_time
-from pod_jobs.jobs import drains
+from pod_jobs.jobs.drain_scope import reaches
 from pod_jobs.settings import QUEUES
 
 LOOK_S = 1.0
@@ -98,4 +98,4 @@ def _words(target: dict[str, str]) -> str:
 
 
 def _is_target(worker: dict[str, str], target: dict[str, str]) -> bool:
-    return drains.reaches(target["scope"], target["name"], worker["name"], worker["host"], worker["queue"])
+    return reaches(target["scope"], target["name"], worker["name"], worker["host"], worker["queue"])

@@ -5,31 +5,20 @@ has lost them.
 """
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from redis import Redis
 
 from pod_jobs.jobs import keys
-
-if TYPE_CHECKING:  # the command line asks `reaches`, and starts without Redis's library
-    from redis import Redis
-
-REPORTS = "catalog"  # the queue of the results that go into the catalog
+from pod_jobs.jobs.drain_scope import reaches
 
 
-def publish(redis: "Redis", drains: list[dict[str, Any]]) -> None:
+def publish(redis: Redis, drains: list[dict[str, Any]]) -> None:
     """Tell the workers all `drains`, which are those of store.drains.for_workers."""
     redis.set(keys.DRAINS, json.dumps(drains, ensure_ascii=False))
 
 
-def reaches(scope: str, name: str, worker: str, host: str, queue_name: str) -> bool:
-    """Does a drain apply to this worker? One of a host or of all leaves those of REPORTS alone: what the others have finished
-    would wait for them."""
-    names = {"queue": queue_name, "worker": worker}
-    if queue_name != REPORTS:
-        names |= {"all": "", "host": host}
-    return names.get(scope) == name
-
-
-def why_drained(redis: "Redis", worker: str, host: str, queue_name: str) -> str:
+def why_drained(redis: Redis, worker: str, host: str, queue_name: str) -> str:
     """Who drained this worker, and why, in words; "" = nobody has."""
     stored = redis.get(keys.DRAINS)
     for drain in json.loads(stored) if stored else ():
@@ -38,6 +27,6 @@ def why_drained(redis: "Redis", worker: str, host: str, queue_name: str) -> str:
     return ""
 
 
-def any_drained(redis: "Redis") -> bool:
+def any_drained(redis: Redis) -> bool:
     stored = redis.get(keys.DRAINS)
     return bool(stored and json.loads(stored))

@@ -15,7 +15,7 @@ from pod_jobs.catalog.models import Attempt, Drain, Task
 from pod_jobs.catalog.store import drains as store
 from pod_jobs.catalog.store import machines, users
 from pod_jobs.jobs import hosts
-from pod_jobs.jobs.drains import reaches
+from pod_jobs.jobs.drain_scope import reaches
 from pod_jobs.jobs.hosts import HostFacts
 from pod_jobs.settings import QUEUES
 from pod_jobs.web import alive, polls
