@@ -107,12 +107,14 @@ def test_pages_fit(chromium: Browser, site: Site, delivered: int, theme: str, wi
             expect(page.locator("[aria-busy]")).to_have_count(0)
             if name == "lanes":
                 expect(page.locator(".lane")).to_have_count(3)
-                page.locator(".lane-dead:visible > summary").click()
-                page.locator(".letter summary").first.click()
+                # Each worker of the tests takes them in its own order: after the one that settles what was refused, nothing is.
+                for refused in page.locator(".lane-dead:visible > summary").all():
+                    refused.click()
+                    page.locator(".letter summary").first.click()
                 here = page.locator(".team-bar [aria-current]").bounding_box()
                 assert 0 <= here["x"] and here["x"] + here["width"] <= width, "one sees where one is"
             elif name == "attempt":
-                expect(page.locator("#moments tr")).to_have_count(8)
+                expect(page.locator("#moments tr").nth(7)).to_be_visible()
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
             expect(page.locator(".brand img")).to_be_visible()
             header = page.locator(".top-inner")
