@@ -67,7 +67,7 @@ FLOORS = {
         "workforce dead_workers snapshot gate hosts",
         "queue drains",
         "rq_classes",
-        "connection job_type keys ticks",
+        "connection job_type keys ticks drain_scope",
         "sentinel",
     ),
     "pod_jobs.jobs.speech": ("assist", "transcribe", "far_pieces", "sharing", "plan wish"),
