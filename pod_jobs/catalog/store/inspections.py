@@ -18,14 +18,14 @@ def is_needed(video_id: int) -> bool:
     video = Video.get_or_none(Video.id == video_id, Video.deleted_at.is_null())
     if video is None or not video.source_path or video.published_folder is not None or video.facts:
         return False
-    return bool(tasks.open_of_video(video_id))
+    return bool(tasks.open_of(video_id))
 
 
 def accept(video_id: int, findings: dict[str, Any], is_short: bool, keep_picture: Callable[[], bool]) -> bool:
     """Store what was found: {"duration_s", "is_video", "facts"}; tasks that wait are short from now on, if the recording is.
     `keep_picture` stores the first picture, and says whether there is one. False when no task of the video is open any more."""
     with transaction():
-        still_open, video = tasks.open_of_video(video_id), _unpublished(video_id)
+        still_open, video = tasks.lock_open_of(video_id), _unpublished(video_id)
         # facts: an encoding, which sees more, or somebody else was quicker
         if video is None or video.facts or not still_open:
             return False
@@ -41,7 +41,7 @@ def refuse(video_id: int, code: str, facts: dict[str, str], reason: str, now: da
     """The recording cannot be encoded: end the tasks that wait for their first run, as if they had found that. Returns them; none
     when one has begun, because that will tell it by itself."""
     with transaction():
-        still_open = tasks.open_of_video(video_id)
+        still_open = tasks.lock_open_of(video_id)
         begun = any(
             task.state != "waiting" or task.generation > 1 or task.started_at is not None for task in still_open
         )

@@ -189,17 +189,6 @@ def get(task_id: int) -> Task:
     return task
 
 
-def open_of_video(video_id: int) -> list[Task]:
-    """The open tasks of a video in ascending order; locked, if this is a transaction.
-
-    They are found before they are locked, by their ids: a search by another index locks that index first and then the rows,
-    a change locks them the other way round, and MariaDB ends one of two that wait for each other.
-    """
-    found = Task.select(Task.id).where(Task.video == video_id, Task.state.in_(OPEN))
-    rows = locked(Task.select().where(among(Task.id, [task.id for task in found])).order_by(Task.id))
-    return [task for task in rows if task.state in OPEN]
-
-
 def get_locked(task_id: int) -> Task:
     """The task, locked until the transaction ends. Errors: NotFound."""
     task = locked(Task.select().where(Task.id == task_id)).get_or_none()
@@ -222,6 +211,17 @@ def cancelling() -> list[Task]:
 def open_of(video_id: int) -> list[Task]:
     """The tasks of a video that wait or run, oldest first."""
     return list(Task.select().where(Task.video == video_id, Task.state.in_(OPEN)).order_by(Task.id))
+
+
+def lock_open_of(video_id: int) -> list[Task]:
+    """The same, locked until the transaction ends.
+
+    They are found before they are locked, by their ids: a search by another index locks that index first and then the rows,
+    a change locks them the other way round, and MariaDB ends one of two that wait for each other.
+    """
+    found = Task.select(Task.id).where(Task.video == video_id, Task.state.in_(OPEN))
+    rows = locked(Task.select().where(among(Task.id, [task.id for task in found])).order_by(Task.id))
+    return [task for task in rows if task.state in OPEN]
 
 
 def count_waiting(author: User) -> int:

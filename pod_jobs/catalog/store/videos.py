@@ -172,10 +172,10 @@ def delete(video_id: int, user: User, now: datetime) -> list[Task]:
     with transaction():
         video = get_to_change(video_id, user)
         # locked, because a task that ends in between would refuse to be cancelled
-        still_open = tasks.open_of_video(video.id)
+        still_open = tasks.lock_open_of(video.id)
         locked(Video.select().where(Video.id == video_id)).get_or_none()  # locked after the tasks, as a report does
         # and those that were ordered between the two locks
-        still_open += [task for task in tasks.open_of_video(video.id) if task not in still_open]
+        still_open += [task for task in tasks.lock_open_of(video.id) if task not in still_open]
         for task in still_open:
             tasks.cancel(task.id, now)
         Video.update(deleted_at=now).where(Video.id == video_id).execute()
