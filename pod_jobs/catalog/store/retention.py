@@ -17,8 +17,8 @@ from pod_jobs.media_folder import folders_of_run, path_of_run
 
 
 def deleted_videos() -> list[Video]:
-    """Videos that a person deleted, whose source no open task reads, and of whose end no site still has to be told."""
-    needed = _videos_of_open_tasks() | _untold_videos()
+    """Videos that were deleted and nobody needs: no open task reads their files, and no site has still to be told of an end."""
+    needed = _needed_videos()
     deleted = Video.select().where(Video.deleted_at.is_null(False))
     return [video for video in deleted if video.id not in needed]
 
@@ -26,17 +26,15 @@ def deleted_videos() -> list[Video]:
 def may_go(video_id: int) -> bool:
     """Is this video still one of `deleted_videos`? Call inside a transaction."""
     deleted = locked(Video.select().where(Video.id == video_id, Video.deleted_at.is_null(False))).get_or_none()
-    return deleted is not None and video_id not in _videos_of_open_tasks() | _untold_videos()
+    return deleted is not None and video_id not in _needed_videos()
 
 
-def _untold_videos() -> set[int | None]:
-    untold = SiteOrder.select(SiteOrder, Task).join(Task).where(SiteOrder.callback == "waiting")
-    return {row.task.video_id for row in untold}
-
-
-def _videos_of_open_tasks() -> set[int | None]:
+def _needed_videos() -> set[int | None]:
+    """Those whose files open tasks read, and those of tasks of whose end a site has still to be told."""
     still_open = Task.select().where(Task.state.in_(OPEN), Task.video.is_null(False))
-    return {number for task in still_open for number in (task.video_id, *others_of(task).values())}
+    read = {number for task in still_open for number in (task.video_id, *others_of(task).values())}
+    untold: Any = SiteOrder.select(Task.video).join(Task).where(SiteOrder.callback == "waiting")
+    return read | {number for (number,) in untold.tuples()}
 
 
 def known_videos(ids: Sequence[int]) -> set[int]:
