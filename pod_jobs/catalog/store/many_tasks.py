@@ -13,6 +13,7 @@ from pod_jobs.catalog.database import locked, transaction
 from pod_jobs.catalog.id_lists import among
 from pod_jobs.catalog.models import Outbox, Task, Video
 from pod_jobs.catalog.store import retention, site_callbacks
+from pod_jobs.catalog.store.error_groups import GOOD
 from pod_jobs.catalog.store.tasks import OPEN, others_of, party_of, post
 from pod_jobs.catalog.store.waiting_line import standing_of_task
 from pod_jobs.errors import NotFound, PodJobsError, Refused
@@ -51,7 +52,7 @@ def order_again(ids: Collection[int], now: datetime, forbid: Refusal = allow, li
         rows, changed = locked_rows(ids, forbid)
         beside = _beside(rows)
         gone = _gone_videos(rows)
-        last = {_same(row): row.id for row in rows if row.state not in (*OPEN, "done")}
+        last = {_same(row): row.id for row in rows if row.state not in GOOD}
         for row in rows:
             why = _refused_state(row) or _refused_beside(row, beside, last) or _refused_other(row, gone) or limit(row)
             if why is not None:
@@ -163,7 +164,7 @@ def _beside(rows: Iterable[Task]) -> dict[tuple[int, str, str], list[tuple[int, 
     """The open and the done tasks of the same videos, by `_same`: the id, and whether it is open."""
     video_ids = {row.video_id for row in rows if row.video_id is not None}
     query: Any = Task.select(Task.id, Task.video, Task.kind, Task.template, Task.state)
-    query = query.where(among(Task.video, video_ids), Task.state.in_((*OPEN, "done")))
+    query = query.where(among(Task.video, video_ids), Task.state.in_(GOOD))
     beside: dict[tuple[int, str, str], list[tuple[int, bool]]] = {}
     for number, video, kind, template, state in query.tuples():
         beside.setdefault((video, kind, template), []).append((number, state in OPEN))
