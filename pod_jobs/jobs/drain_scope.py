@@ -1,6 +1,6 @@
 """Which workers a drain reaches. It imports nothing, because the command line asks it before it knows the prefix of the keys."""
 
-REPORTS = "catalog"  # the queue of the results that go into the catalog
+REPORTS = "catalog"  # the queue of the jobs that tell the catalog how attempts ended
 
 
 def reaches(scope: str, name: str, worker: str, host: str, queue_name: str) -> bool:

@@ -23,6 +23,7 @@ from pod_jobs.catalog.seals import seal_of
 from pod_jobs.errors import NotFound, Refused, ResultRejected, ServiceUnavailable, Superseded
 from pod_jobs.jobs import keys, queue
 from pod_jobs.jobs.context import Context
+from pod_jobs.jobs.drain_scope import REPORTS
 from pod_jobs.jobs.job_type import LARGEST_NUMBER, JobType, Payload
 
 log = logging.getLogger(__name__)
@@ -127,4 +128,4 @@ def entry_in(value: bytes | str) -> dict[str, Any] | None:
     return entry if isinstance(report.get("outcome"), str) else None
 
 
-REPORT = JobType("report", queue="catalog", run=run_report, payload={"report": REPORT_ID})
+REPORT = JobType("report", queue=REPORTS, run=run_report, payload={"report": REPORT_ID})
