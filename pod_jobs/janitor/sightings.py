@@ -7,6 +7,7 @@ from redis import Redis
 from rq.utils import as_text
 
 from pod_jobs.jobs import keys
+from pod_jobs.jobs.connection import clock_of
 
 MEMORY_S = 60  # everything is forgotten after so long without a look
 
@@ -20,8 +21,7 @@ class Sightings:
 
     def look(self, wrong: Iterable[str]) -> dict[str, float]:
         """For each name in `wrong`: for how many seconds it has been there at every look, by the clock of Redis."""
-        seconds, microseconds = self._redis.time()
-        now = seconds + microseconds / 1e6
+        now = clock_of(self._redis)
         before = {as_text(name): _instant(at, now) for name, at in self._redis.hgetall(self._key).items()}
         since = {name: min(now, before.get(name, now)) for name in wrong}
         if since or before:

@@ -82,3 +82,9 @@ class PromptRedis(WatchedRedis):
 def connect_promptly(url: str) -> Redis:
     """A connection that gives up within seconds, for code on whose answer somebody waits."""
     return PromptRedis.from_url(url)
+
+
+def clock_of(redis: Redis) -> float:
+    """What time it is for the server, in seconds since 1970."""
+    seconds, microseconds = redis.time()
+    return float(seconds + microseconds / 1e6)

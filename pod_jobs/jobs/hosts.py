@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 import pod_jobs
 from pod_jobs.jobs import keys
-from pod_jobs.jobs.connection import connect_promptly
+from pod_jobs.jobs.connection import clock_of, connect_promptly
 from pod_jobs.speech.models import is_installed
 from pod_jobs.system.host_load import read_load
 
@@ -112,7 +112,7 @@ class SignOfLife:
             "ffmpeg": self._ffmpeg,
             "held": self._held,
             "speech": is_installed(),
-            "at": _instant_of_server(self._redis).isoformat(),
+            "at": datetime.fromtimestamp(clock_of(self._redis), UTC).isoformat(),
             "reports": reports,
             "reports_since": since.isoformat() if since else "",
         }
@@ -212,11 +212,6 @@ def _facts(host: str, queue: str, value: bytes | str, now: datetime) -> HostFact
         return None
     entry |= {"at": at, "reports_since": since}
     return HostFacts(host, queue, **{name: entry[name] for name in FACTS})
-
-
-def _instant_of_server(redis: Redis) -> datetime:
-    seconds, microseconds = redis.time()
-    return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
 
 
 def _instant(text: str, now: datetime) -> datetime | None:

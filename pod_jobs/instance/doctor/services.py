@@ -15,7 +15,7 @@ from pod_jobs.answers import problem_in
 from pod_jobs.errors import PodJobsError, sentence
 from pod_jobs.instance.doctor.finding import Finding, State
 from pod_jobs.jobs import keys, sentinel
-from pod_jobs.jobs.connection import connect_promptly
+from pod_jobs.jobs.connection import clock_of, connect_promptly
 from pod_jobs.settings import QUEUES, Settings
 from pod_jobs.system.certificates import authorities
 from pod_jobs.system.versions import differ
@@ -93,11 +93,11 @@ def check_clock(settings: Settings) -> Iterator[Finding]:
     """Compare the clock of the key-value server with that of this host."""
     try:
         with connect_promptly(settings.redis_url) as redis:
-            seconds, microseconds = redis.time()
+            at_s = clock_of(redis)
     except (RedisError, ValueError):
         yield Finding("clock", "warning", "not compared: the key-value server does not answer")
         return
-    apart_s = abs(time.time() - seconds - microseconds / 1e6)
+    apart_s = abs(time.time() - at_s)
     text = f"{apart_s:.1f} s from the key-value server's"
     if apart_s <= CLOCK_WARNING_S:
         yield Finding("clock", "ok", text)
