@@ -158,7 +158,8 @@ class BrokerQueue:
         return self._move(self._refused)
 
     def _move(self, source: str) -> int:
-        most, count = int(self._redis.llen(source)), 0  # what is no Redis may answer anything, and for ever
+        # a bound, because a faulty server may say for ever that it moved one
+        most, count = int(self._redis.llen(source)), 0
         while count < most and self._offer(source):
             count += 1
         return count

@@ -143,9 +143,8 @@ def text_of(folder: int, name: str) -> str:
     """The beginning of a small file of ours; "" for what is no regular file. Errors: OSError."""
     if not is_there(folder, name):
         return ""
-    with os.fdopen(
-        os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder), "rb"
-    ) as file:
+    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    with os.fdopen(handle, "rb") as file:
         return file.read(MOST_MARK_BYTES).decode("ascii", "replace")
 
 

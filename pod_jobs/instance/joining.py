@@ -95,8 +95,8 @@ def queues_of(line: str) -> tuple[str, ...]:
 def join(line: str, home: Path, host: str) -> Settings:
     """Exchange an invitation, and write the instance folder of a worker host. Returns its settings.
 
-    Errors: Refused when the line is none, there are settings in `home` already, it cannot be written, or the invitation does
-    not hold; ServiceUnavailable.
+    Errors: Refused when the line is no invitation, there are settings in `home` already, it cannot be written, or the
+    invitation does not hold; ServiceUnavailable.
     """
     url, code = _read(line)
     if (home / "settings.toml").exists() or (home / "secrets" / "worker_token").exists():

@@ -40,9 +40,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 4  # tries at the same time for one site
 TIMES = Times(connect_s=5.0, read_s=600.0)
-STEP_CHARACTERS = (
-    255  # Pod's field for the text of a step, where it puts the error message; script_output has the whole reason
-)
+# Pod's field for the text of a step, where it puts the error message; script_output has the whole reason
+STEP_CHARACTERS = 255
 UNSTORED = "the database cannot store the reason; the janitor's log says which"
 MARGIN = timedelta(seconds=60)  # by which a claim outlasts its try
 

@@ -350,7 +350,8 @@ def load(home: str | Path | None = None, **first: dict[str, Any]) -> Settings:
             {"home": folder},
         ]
         settings = Settings.model_validate(reduce(merge, sources))
-        faults += filter(None, [key_prefix.use(settings.redis.prefix)])
+        if fault := key_prefix.use(settings.redis.prefix):
+            faults.append(fault)
     except ValidationError as error:
         faults = [*fault_lines(error, first, os.environ, _files(folder)), *faults]
     except UNREADABLE as error:

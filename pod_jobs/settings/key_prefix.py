@@ -26,9 +26,7 @@ def use(prefix: str) -> str:
     if present != RQ and not present.endswith(f":{RQ}"):
         return f"{VARIABLE}: use redis.prefix instead of this variable"
     if any(getattr(sys.modules.get(module), name, wanted) != wanted for module, name in READERS.items()):
-        return (
-            "redis.prefix: it can change only at a restart, and belongs into settings.toml, where all commands find it"
-        )
+        return "redis.prefix: it can change only at a restart, and belongs in settings.toml, where all commands find it"
     if present != wanted:
         os.environ[VARIABLE] = wanted
     return ""

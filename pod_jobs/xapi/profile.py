@@ -92,9 +92,8 @@ TEMPLATES: dict[str, Template] = {
     COMPLETED: Template(_WATCHED, ("length",), (), ("completion-threshold", *_SESSION)),
     TERMINATED: Template(_WATCHED, ("length",), (), ("completion-threshold", *_SESSION)),
 }
-TEMPLATE_VERBS = {
-    verb.rpartition("/")[2]: verb for verb in TEMPLATES
-}  # name of a template -> the verb that determines it
+# name of a template -> the verb that determines it
+TEMPLATE_VERBS = {verb.rpartition("/")[2]: verb for verb in TEMPLATES}
 CHANGES = (("volume",), ("cc-enabled", "cc-subtitle-lang"), _SCREEN, ("speed",), ("quality",))  # one of these is whole
 
 
