@@ -31,7 +31,7 @@ FLOORS = {
         "jobs",  # one file or folder per job type, and what enqueues and runs them
         "settings",
         "media speech storage xapi outside catalog celery",  # libraries that do not know one another
-        "captions answers",  # cues, their rules and their files; what an answer of the web app means to a worker
+        "captions answers http_session",  # caption files; what answers of the web app mean, and how it is called
         "errors media_folder system",
     ),
     "pod_jobs.media": (
@@ -88,6 +88,7 @@ NEVER = {
     "pod_jobs": (),
     "pod_jobs.errors": (RQ, REDIS, FLASK, PEEWEE, HTTP),
     "pod_jobs.answers": (RQ, REDIS, FLASK, PEEWEE),
+    "pod_jobs.http_session": (RQ, REDIS, FLASK, PEEWEE),
     "pod_jobs.media_folder": (RQ, REDIS, FLASK, PEEWEE, HTTP),
     "pod_jobs.system": (RQ, REDIS, FLASK, PEEWEE, HTTP),
     "pod_jobs.settings": (RQ, REDIS, FLASK, PEEWEE, HTTP),

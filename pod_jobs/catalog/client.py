@@ -9,7 +9,7 @@ from pod_jobs.answers import error_of
 from pod_jobs.catalog import seals
 from pod_jobs.catalog.lanes_client import LanesClient
 from pod_jobs.errors import ServiceUnavailable
-from pod_jobs.system.certificates import authorities
+from pod_jobs.http_session import new_session
 
 TIMES_S = (3, 20)  # to connect, and to get an answer
 HURRIED_S = (1, 2)  # when the worker is stopping
@@ -62,10 +62,8 @@ class CatalogClient:
 
     def __init__(self, url: str, token: str) -> None:
         self._url = f"{url}/api/v1"
-        self._session = requests.Session()
+        self._session = new_session()
         self._session.headers["Authorization"] = f"Token {token}"
-        self._session.trust_env = False  # ignore proxies and .netrc of the environment
-        self._session.verify = authorities()
         self.lanes = LanesClient(self._post)
 
     def start(self, task_id: int, generation: int, worker: str, host: str, pid: int, **versions: str) -> Order:

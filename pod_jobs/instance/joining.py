@@ -20,11 +20,11 @@ import pod_jobs
 from pod_jobs.answers import problem_in, problem_words
 from pod_jobs.catalog.store import users
 from pod_jobs.errors import NotFound, Refused, ServiceUnavailable
+from pod_jobs.http_session import new_session
 from pod_jobs.instance.prepare import SYSTEM_USERS
 from pod_jobs.jobs import sentinel
 from pod_jobs.settings import QUEUES, Settings, load
 from pod_jobs.settings.section import as_toml
-from pod_jobs.system.certificates import authorities
 from pod_jobs.system.versions import differ
 
 VALID_FOR = timedelta(hours=24)
@@ -140,9 +140,7 @@ storage = {storage}
 
 
 def _ask(url: str, code: str, host: str) -> Welcome:
-    with requests.Session() as session:
-        session.trust_env = False  # ignore proxies of the environment
-        session.verify = authorities()
+    with new_session() as session:
         try:
             body = {"code": code, "host": host, "version": pod_jobs.__version__}
             answer = session.post(f"{url}/api/v1/workers/join", json=body, timeout=TIMEOUT_S, allow_redirects=False)

@@ -24,9 +24,9 @@ from typing import Any, BinaryIO
 import requests
 
 from pod_jobs.errors import ServiceUnavailable
+from pod_jobs.http_session import new_session
 from pod_jobs.storage.signed_links import S3Place, signed_link
 from pod_jobs.storage.web_calls import PART_BYTES
-from pod_jobs.system.certificates import authorities
 from pod_jobs.system.plain_files import PIECE_BYTES
 
 TIMES_S = (5, 60)  # to connect, and between two pieces of an answer
@@ -168,9 +168,7 @@ class Bucket:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._of_thread, "session", None)
         if session is None:
-            session = self._of_thread.session = requests.Session()
-            session.trust_env = False  # ignore proxies and .netrc of the environment
-            session.verify = authorities()
+            session = self._of_thread.session = new_session()
         return session
 
 

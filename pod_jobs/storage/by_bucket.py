@@ -13,6 +13,7 @@ from typing import Any
 import requests
 
 from pod_jobs.errors import ServiceUnavailable
+from pod_jobs.http_session import new_session
 from pod_jobs.storage import Run
 from pod_jobs.storage.bucket import TRIED, refusal_in
 from pod_jobs.storage.web_calls import (
@@ -23,7 +24,6 @@ from pod_jobs.storage.web_calls import (
     WebCalls,
     take_part,
 )
-from pod_jobs.system.certificates import authorities
 
 SMALL_BYTES = 64 * 1024  # so much goes with the call itself, which costs less than a link
 EXPIRED = (400, 401, 403)  # what S3 servers answer to a link that is no longer valid
@@ -96,7 +96,5 @@ class BucketCalls(WebCalls):
         """A session without the worker's token, which is none of the S3 server's business."""
         session: requests.Session | None = getattr(self._in_thread, "session", None)
         if session is None:
-            session = self._in_thread.session = requests.Session()
-            session.trust_env = False
-            session.verify = authorities()
+            session = self._in_thread.session = new_session()
         return session

@@ -10,9 +10,9 @@ import requests
 
 from pod_jobs.answers import error_of, problem_in, problem_words
 from pod_jobs.errors import BadSource, NotFound, ServiceUnavailable, TransientError
+from pod_jobs.http_session import new_session
 from pod_jobs.storage import Run
 from pod_jobs.system import plain_files
-from pod_jobs.system.certificates import authorities
 
 log = logging.getLogger(__name__)
 
@@ -92,10 +92,8 @@ class WebCalls:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._of_thread, "session", None)
         if session is None:
-            session = self._of_thread.session = requests.Session()
+            session = self._of_thread.session = new_session()
             session.headers["Authorization"] = f"Token {self._token}"
-            session.trust_env = False  # ignore proxies and .netrc of the environment
-            session.verify = authorities()
         return session
 
 

@@ -13,11 +13,11 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 import pod_jobs
 from pod_jobs.answers import problem_in
 from pod_jobs.errors import PodJobsError, sentence
+from pod_jobs.http_session import new_session
 from pod_jobs.instance.doctor.finding import Finding, State
 from pod_jobs.jobs import keys, sentinel
 from pod_jobs.jobs.connection import clock_of, connect_promptly
 from pod_jobs.settings import QUEUES, Settings
-from pod_jobs.system.certificates import authorities
 from pod_jobs.system.versions import differ
 
 OLDEST_SERVER = (6, 2)  # the first version with LMOVE and BLMOVE, which RQ needs to hand over a job safely
@@ -292,9 +292,7 @@ def _bucket_of_worker(settings: Settings) -> Finding:
 def _ask_who_we_are(settings: Settings) -> requests.Response:
     """Ask the web app with the worker's token. Errors: SettingsError without a token; requests.RequestException."""
     token = settings.secret("worker_token")
-    with requests.Session() as session:
-        session.trust_env = False  # ignore proxies of the environment
-        session.verify = authorities()
+    with new_session() as session:
         url = f"{settings.catalog_url}/api/v1/me"
         headers = {"Authorization": f"Token {token}"}
         return session.get(url, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)  # as workers ask it
