@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks._instance import ROOT, children_of
 from tests.acceptance.hosts import Network
 from tests.namespaces import NETWORK, Host
-from tests.proxy import Proxy
+from tests.proxy import HttpProxy
 
 # name -> weight. Long outages are rare because they are long, not because they are harmless.
 FAULTS: dict[str, float] = {
@@ -50,7 +50,7 @@ DISK_MB = 300
 class Hosts:
     """The network with its disks and clocks. `start` lets all hosts join."""
 
-    def __init__(self, network: Network, proxy: Proxy) -> None:
+    def __init__(self, network: Network, proxy: HttpProxy) -> None:
         self.network, self.proxy = network, proxy
         self.near, self.other, self.far = network.hosts
         self.queues = {self.near: "encoding", self.other: "encoding", self.far: "xapi"}

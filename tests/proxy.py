@@ -14,7 +14,7 @@ EACH = 3  # of so many requests, one gets an answer of the proxy's own
 
 
 @dataclass
-class Proxy:
+class HttpProxy:
     """`url`: its address. `is_moody`: does it answer itself now and then? `said`: the status of each such answer. `refused`: how
     many bodies were too large."""
 
@@ -26,9 +26,9 @@ class Proxy:
 
 
 @contextmanager
-def in_front_of(url: str, address: str = "127.0.0.1") -> Iterator[Proxy]:
+def in_front_of(url: str, address: str = "127.0.0.1") -> Iterator[HttpProxy]:
     """One that hands requests on to `url`, and listens on a free port of `address`."""
-    state = Proxy()
+    state = HttpProxy()
 
     class Passing(QuietHandler):
         protocol_version = "HTTP/1.1"

@@ -12,20 +12,20 @@ from tests import proxy as proxies
 from tests.acceptance.site import Site
 from tests.clips import Clips
 from tests.integration.storage.conftest import WORKER, Far, tick
-from tests.proxy import MOODS, Proxy
+from tests.proxy import MOODS, HttpProxy
 from tests.servers import wait_until
 
 pytestmark = pytest.mark.usefixtures("hasty")
 
 
 @pytest.fixture
-def proxy(site: Site) -> Iterator[Proxy]:
+def proxy(site: Site) -> Iterator[HttpProxy]:
     with proxies.in_front_of(site.url) as made:
         yield made
 
 
 def test_a_proxy_that_limits_bodies_and_errs_now_and_then_costs_time_alone(
-    site: Site, clips: Clips, tmp_path: Path, proxy: Proxy
+    site: Site, clips: Clips, tmp_path: Path, proxy: HttpProxy
 ) -> None:
     recording = tmp_path / "long.mp4"
     recording.write_bytes(clips.path("plain.mp4").read_bytes() + os.urandom(36_000_000))
