@@ -191,6 +191,14 @@ class Site:
         document = self.api("POST", "videos", params={"name": name}, data=clip.read_bytes())
         return int(document["id"])
 
+    def is_watchable(self, video: int, rendition: str) -> bool:
+        """Whether the first seconds of a video can be watched in this rendition."""
+        found = self.api("GET", f"videos/{video}")
+        if not found["playable"]:
+            return False
+        playlist = self.session.get(found["play"]["master"].replace("master", rendition), timeout=10)
+        return playlist.ok and "#EXTINF" in playlist.text
+
     def answers(self) -> bool:
         try:
             return self.session.get(self.url + "/healthz", timeout=5).status_code in (200, 503)

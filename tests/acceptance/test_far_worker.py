@@ -114,16 +114,9 @@ def test_it_encodes_without_the_media_folder_through_a_line_that_breaks(far_site
     video = site.upload("Cours.mp4", make_clip(tmp_path / "clip.mp4", seconds=16))
     redis_url = f"unix://{site.home.parent / 'redis.sock'}"
 
-    def watched() -> bool:
-        """Mostly while it encodes; on a quick machine it may be ready before anybody has looked."""
-        found = site.api("GET", f"videos/{video}")
-        if not found["playable"]:
-            return False
-        playlist = site.session.get(found["play"]["master"].replace("master", "216p"), timeout=10)
-        return playlist.ok and "#EXTINF" in playlist.text
-
     with worker("encoding", redis_url, far_home, **far) as process:
-        wait_until(watched, 90, "it plays")
+        # mostly while it encodes; on a quick machine it may be ready before anybody has looked
+        wait_until(lambda: site.is_watchable(video, "216p"), 90, "it plays")
         line.cut()
         threading.Timer(1, line.mend).start()
         wait_until(lambda: site.api("GET", f"videos/{video}")["state"] == "ready", 90, "it is ready")
