@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import requests
 
 from benchmarks._instance import free_port, wait_for
+from benchmarks._memory import peak_kib
 from pod_jobs.catalog import database
 from pod_jobs.catalog.store import users
 from pod_jobs.settings import load
@@ -159,11 +160,9 @@ def _web_processes(instance: Instance) -> list[int]:
 
 
 def _peak_mb(pid: int) -> float:
-    """The largest resident memory that the process ever had."""
+    """The largest resident memory that the process ever had; 0 when it is gone."""
     with suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1000
+        return peak_kib(pid) / 1000
     return 0.0
 
 

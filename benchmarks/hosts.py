@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._instance import children_of
+from benchmarks._memory import peak_kib
 from pod_jobs.jobs.encode import build_plan, tools_of
 from pod_jobs.media.encode import encode
 from pod_jobs.settings import load
@@ -97,8 +98,7 @@ def peak_mb() -> float:
 
 def peak_of(pids: list[int]) -> float:
     """Highest memory so far of the largest of these processes, in MB."""
-    status = [Path(f"/proc/{pid}/status").read_text() for pid in pids]
-    return round(max(int(text.partition("VmHWM:")[2].split()[0]) for text in status) / 1024, 1)
+    return round(max(map(peak_kib, pids)) / 1024, 1)
 
 
 def noise(path: Path, size_mb: int) -> Path:
@@ -149,15 +149,7 @@ def first_picture(made: Network, folder: Path) -> dict[str, Any]:
         said = site.session.post(f"{site.url}/api/v1/videos", params={"name": "talk.mp4"}, data=file, timeout=600)
     said.raise_for_status()
     video = said.json()["id"]
-
-    def is_watchable() -> bool:
-        found = site.api("GET", f"videos/{video}")
-        if not found["playable"]:
-            return False
-        playlist = site.session.get(found["play"]["master"].replace("master", "360p"), timeout=10)
-        return playlist.ok and "#EXTINF" in playlist.text
-
-    wait_until(is_watchable, 120, "its beginning can be watched")
+    wait_until(lambda: site.is_watchable(video, "360p"), 120, "its beginning can be watched")
     now = datetime.now(UTC)
     (attempt,) = made.task_of(video)["attempts"]
     return {"first_picture_s": round((now - datetime.fromisoformat(attempt["started_at"])).total_seconds(), 1)}

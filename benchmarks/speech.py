@@ -26,6 +26,7 @@ from typing import Any
 
 import jiwer
 
+from benchmarks._memory import peak_kib
 from benchmarks.ladder import BOUNDS, LIMITS, REPOSITORY
 from pod_jobs.captions.rules import check
 from pod_jobs.jobs.speech import sharing
@@ -190,7 +191,7 @@ class _Bench:
             if os.waitpid(pid, os.WNOHANG)[0]:
                 sys.exit("the first run ended by itself")
             time.sleep(0.2)
-        self.peak_mb = max(self.peak_mb, _peak_mb(str(pid)))
+        self.peak_mb = max(self.peak_mb, _peak_mb(pid))
         os.kill(pid, signal.SIGKILL)
         _, _, usage = os.wait4(pid, 0)
         kept = {
@@ -250,7 +251,7 @@ class _Bench:
         pid = os.fork()
         if pid == 0:
             try:
-                result.write_bytes(pickle.dumps({**work(), "peak_mb": _peak_mb()}))
+                result.write_bytes(pickle.dumps({**work(), "peak_mb": _peak_mb(os.getpid())}))
                 os._exit(0)
             except Exception:  # noqa: BLE001  # whatever it is, this process must not go on as a second parent
                 traceback.print_exc()
@@ -343,9 +344,8 @@ def _cpu_s() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def _peak_mb(process: str = "self") -> float:
-    """The largest size that a process had so far."""
-    return round(int(re.findall(r"VmHWM:\s+([0-9]+) kB", Path(f"/proc/{process}/status").read_text())[0]) / 1024, 1)
+def _peak_mb(pid: int) -> float:
+    return round(peak_kib(pid) / 1024, 1)
 
 
 def _say(text: str) -> None:
