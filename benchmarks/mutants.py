@@ -72,10 +72,8 @@ OF_CLOCKS = {  # that a clock shows exactly a given instant is nothing that happ
     ast.GtE: (">=", "<"),
 }
 CLOCKS = ("monotonic", "time")
-OF_NO_RESULT = (
-    "strict",
-    "transaction",
-)  # arguments: zip's asserts what holds anyway; a pipeline's is about what it costs
+# Arguments: zip's asserts what holds anyway; a pipeline's is about what it costs
+OF_NO_RESULT = ("strict", "transaction")
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,8 @@ PROGRAMS = ("systemctl", "nsenter", "unshare", "findmnt")
 PYTHON, BASE = Path("/opt/venv/bin/python3"), "opt/base"
 PACKAGES = f"opt/venv/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 LIBRARIES = f"/{BASE}/lib"  # for LD_LIBRARY_PATH
-TARGETS = (
-    "tests",
-    "sysinit",
-    "basic",
-    "shutdown",
-    "network-online",
-)  # with nothing in them: only what is started shall run
+# With nothing in them: only what is started shall run
+TARGETS = ("tests", "sysinit", "basic", "shutdown", "network-online")
 BOOT = """
 set -e
 mount --make-rprivate /
@@ -110,7 +105,7 @@ def _cgroups() -> Path:
 
 def _removed(group: Path) -> bool:
     """Remove a group and those below it; False while a process of it still ends."""
-    with suppress(FileNotFoundError, OSError):
+    with suppress(OSError):
         for path in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
             path.rmdir()
         group.rmdir()

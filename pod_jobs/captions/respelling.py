@@ -24,7 +24,8 @@ def bare(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """Words as they are compared when a correction looks for what was misheard."""
+    """Words as they are compared when a correction looks for what was misheard. Accents and punctuation within a word stay,
+    unlike in the folding of a search: they may be all that was misheard."""
     return " ".join(word for word in map(bare, text.replace("’", "'").casefold().split()) if word)
 
 

@@ -165,8 +165,8 @@ def _probe(work: Work) -> MediaInfo:
     if media.has_more_subtitles:
         work.remark("warning-subtitles", "", most=str(MOST_TEXTS))
     for kind, word, decodable in (("video", "picture", media.video), ("audio", "sound", media.audio)):
-        codecs = [codec for undecodable, codec in media.undecodable if undecodable == kind]
         if kind in media.lost:
+            codecs = [codec for undecodable, codec in media.undecodable if undecodable == kind]
             code = "warning-other-track" if decodable else f"warning-no-{word}"
             work.remark(code, f"does not decode: {', '.join(codecs)}")
     return media

@@ -10,7 +10,10 @@ BROADCAST = ("mpegts", "mpeg")  # demuxers of streams whose clock may be set ane
 # Makes ffmpeg believe the clock of such a stream. Otherwise it takes each pause of more than 10 s for a clock that was set
 # anew, and version 5.1 also each shorter pause of a picture with B-frames: all that follows would come at a wrong time, so that
 # a cut would show what was cut out. Where a clock really was set anew, probing/steady_clock.py has mended that before.
-OWN_CLOCK, FROM_ZERO = ("-copyts",), ("-start_at_zero",)
+OWN_CLOCK = ("-copyts",)
+FROM_ZERO = (
+    "-start_at_zero",
+)  # beside it, where the source does not say when it starts: time 0 is the start of the file
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def of_one_program(usable: list[Track], programs: list[list[int]]) -> tuple[list
     if len(filled) < 2:
         return usable, set(), 1
     pictures = [track for track in usable if track["kind"] == "video"]
-    first = max(pictures, key=weigher(pictures)) if pictures else max(usable, key=lambda track: track["default"])
+    first = max(pictures, key=weigher(pictures)) if pictures else max(usable, key=_sound_weight)
     chosen = next((program for program in filled if first["index"] in program), set())
     others = set().union(*filled) - chosen
     return [track for track in usable if track["index"] not in others], others, len(filled)

@@ -20,9 +20,8 @@ RATE_FRAMES = 120  # packets of the video that its frame rate is measured on
 HOPELESS_PACKETS = 300  # a track that decoded none of that many is given up
 OPAQUE = 255
 STEREO = 2  # channels
-NO_PLACES = re.compile(
-    "[0-9]+ channels|ambisonic"
-)  # libavutil's name of a layout that does not say where its channels are
+# How libavutil names a layout that does not say where its channels are
+NO_PLACES = re.compile("[0-9]+ channels|ambisonic")
 CEA_608 = b"GA94\x03"  # ATSC A/53: closed captions among the user bytes of a picture
 STILL_BYTES = 128  # of a frame that says "as before": 12 to 110, by encoder and number of slices
 LONGEST_FRAME_S = 60.0  # a last frame that claims to be longer is not believed
