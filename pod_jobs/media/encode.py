@@ -151,13 +151,12 @@ def _probe(work: Work) -> MediaInfo:
     size = work.source.stat().st_size if work.source.exists() else 0
     work.journal.note(f"source of {size} bytes, ffmpeg {work.tools.version}")
     media = probe(work.source, work.tools, work.plan.limits, lambda: work.report("probe", 0.0))
-    programs = media.programs
     work.source, media = with_steady_clock(work, work.source, media)
     work.sources = (work.source,)
     if media.is_cut_short:
         work.remark("warning-incomplete", "", present=clock(media.duration_s), claimed=clock(media.claimed_s or 0))
-    if programs > 1:
-        work.remark("warning-programs", f"{programs} programs", count=str(programs))
+    if media.programs > 1:
+        work.remark("warning-programs", f"{media.programs} programs", count=str(media.programs))
     if len(media.audio) > MOST_SOUNDS:
         work.remark("warning-sounds", "", count=str(len(media.audio)), kept=str(MOST_SOUNDS))
     if media.pictures > 1:
