@@ -13,20 +13,32 @@ from pod_jobs.settings import QUEUES
 from pod_jobs.web.services import lately, now, services
 
 
-def workers() -> list[dict[str, Any]] | None:
-    """As workforce.list_workers; None while Redis is away."""
+def workers_and_progress(running: Sequence[int]) -> tuple[list[dict[str, Any]] | None, dict[int, dict[str, Any]]]:
+    """As workforce.list_workers, and task id -> what its run says; None and {} while Redis is away."""
     try:
-        return lately("workers", lambda: workforce.list_workers(services().redis, QUEUES))
+        return lately("workers", lambda: workforce.list_workers(services().redis, QUEUES)), _progress(running)
     except RedisError:
-        return None
+        return None, {}
 
 
 def progress(running: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Task id -> what its run says; empty while Redis is away."""
     try:
-        return lately(("progress", *running), lambda: queue.read_progress(services().redis, running))
+        return _progress(running)
     except RedisError:
         return {}
+
+
+def _progress(running: Sequence[int]) -> dict[int, dict[str, Any]]:
+    return lately(("progress", *running), lambda: queue.read_progress(services().redis, running))
+
+
+def host_entries() -> list[HostFacts] | None:
+    """As hosts.list_hosts; None while Redis is away."""
+    try:
+        return lately("hosts", lambda: hosts.list_hosts(services().redis, now()))
+    except RedisError:
+        return None
 
 
 def is_janitor_alive() -> bool | None:
@@ -39,11 +51,7 @@ def is_janitor_alive() -> bool | None:
 
 def silent_hosts() -> tuple[tuple[str, datetime], ...]:
     """Hosts that have given no sign of life for longer than they should, and since when; none while Redis is away."""
-    try:
-        entries = lately("hosts", lambda: latest(hosts.list_hosts(services().redis, now())))
-    except RedisError:
-        return ()
-    return tuple((name, facts.at) for name, facts in entries.items() if is_silent(facts, now()))
+    return tuple((name, facts.at) for name, facts in latest(host_entries() or ()).items() if is_silent(facts, now()))
 
 
 def is_silent(facts: HostFacts, at: datetime) -> bool:

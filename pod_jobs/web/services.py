@@ -104,9 +104,16 @@ def wants_part() -> bool:
 
 
 def lately(what: Hashable, see: Callable[[], T]) -> T:
-    """What `see` sees outside the catalog, such as Redis's list of workers. The polls of all pages that are open share what was
-    seen within SEEN_S; any other request sees for itself. Once Redis did not answer, it is not asked again in this request,
-    because each time may take seconds. Errors: what `see` raises."""
+    """What `see` sees outside the catalog, such as Redis's list of workers; it is called at most once in a request. The polls of
+    all pages that are open share what was seen within SEEN_S; any other request sees for itself. Once Redis did not answer, it is
+    not asked again in this request, because each time may take seconds. Errors: what `see` raises."""
+    seen_here: dict[Hashable, Any] = g.setdefault("seen", {})
+    if what not in seen_here:
+        seen_here[what] = _lately(what, see)
+    return cast(T, seen_here[what])
+
+
+def _lately(what: Hashable, see: Callable[[], T]) -> T:
     remembered = services().seen.get(what)
     if remembered is not None and wants_part() and time.monotonic() - remembered[0] < SEEN_S:
         return cast(T, remembered[1])

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from redis.exceptions import RedisError
-
 from pod_jobs.catalog.models import Task
 from pod_jobs.catalog.store import overview as store
-from pod_jobs.jobs import queue, workforce
 from pod_jobs.jobs.workforce import SUSPENDED
 from pod_jobs.settings import QUEUES
+from pod_jobs.web import alive
 from pod_jobs.web.intake import orders
-from pod_jobs.web.services import lately, now, services
+from pod_jobs.web.services import now, services
 
 RUNNING = 500  # tasks whose progress is read
 ESTIMATED_S = 5.0
@@ -45,13 +43,7 @@ class AtWork:
 def look(running: Sequence[int]) -> AtWork:
     """Read what changes outside the catalog; `running`: the ids of the running tasks."""
     lines = {name: orders.in_line(name) for name in QUEUES}
-    try:
-        redis = services().redis
-        workers = lately("workers", lambda: workforce.list_workers(redis, QUEUES))
-        progress = lately(("progress", *running), lambda: queue.read_progress(redis, running))
-        return AtWork(workers, progress, lines)
-    except RedisError:
-        return AtWork(None, {}, lines)
+    return AtWork(*alive.workers_and_progress(running), lines)
 
 
 def all_times() -> dict[int, datetime]:

@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from redis.exceptions import RedisError
-
 from pod_jobs.catalog.models import Task, User
 from pod_jobs.catalog.store import captions, videos
 from pod_jobs.errors import PodJobsError, Refused
-from pod_jobs.jobs.hosts import list_hosts
 from pod_jobs.speech.models import is_installed
+from pod_jobs.web import alive
 from pod_jobs.web.intake import orders
-from pod_jobs.web.services import lately, now, services
+from pod_jobs.web.services import services
 
 MOST_AT_ONCE = 200  # videos of one order
 
@@ -39,9 +37,8 @@ def is_speech_on() -> bool:
     knows, and nothing is said to be missing."""
     if is_installed():
         return True
-    try:
-        entries = lately("speech", lambda: list_hosts(services().redis, now()))
-    except RedisError:
+    entries = alive.host_entries()
+    if entries is None:
         return True
     return any(entry.speech for entry in entries if entry.queue == services().job_types["transcribe"].queue)
 

@@ -101,12 +101,10 @@ def show() -> ResponseReturnValue:
 
 
 def _look(running: Sequence[int]) -> Alive:
-    workers = alive.workers()
-    try:
-        entries = hosts.list_hosts(services().redis, now())
-        return Alive(workers, alive.progress(running), [replace(entry, at=NO_TIME) for entry in entries], entries)
-    except RedisError:
+    (workers, said), entries = alive.workers_and_progress(running), alive.host_entries()
+    if entries is None:
         return Alive(None, {}, [], [])
+    return Alive(workers, said, [replace(entry, at=NO_TIME) for entry in entries], entries)
 
 
 @blueprint.post("/team/drains")
