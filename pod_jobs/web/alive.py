@@ -1,7 +1,7 @@
 """Who gives signs of life: workers, their hosts, the janitor; and how far running tasks are."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,21 @@ from pod_jobs.jobs import hosts, keys, queue, workforce
 from pod_jobs.jobs.hosts import HostFacts
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.services import lately, now, services
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What an answer shows that is not in the catalog. `period`: it is another one when times and estimates are to be told anew.
+    `silent`: as `silent_hosts`; `janitor`: as `is_janitor_alive`. `own`: what only this answer looks at."""
+
+    period: Any
+    silent: tuple[tuple[str, datetime], ...]
+    janitor: bool | None
+    own: Any
+
+
+def sight(period: Any, own: Any) -> Sight:
+    return Sight(period, silent_hosts(), is_janitor_alive(), own)
 
 
 def workers_and_progress(running: Sequence[int]) -> tuple[list[dict[str, Any]] | None, dict[int, dict[str, Any]]]:

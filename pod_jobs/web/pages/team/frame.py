@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any
@@ -28,21 +27,9 @@ from pod_jobs.web.services import now, services, wants_part
 
 blueprint = Blueprint("team", __name__)
 
-BEAT_S = 30
+BEAT_S = 30  # pages are made anew, because they tell how long ago something was
 REMEMBERED = 5000  # how many instants in words are kept, because lists show the same ones again and again
 SOME = 1.5  # from so many hours on, a time is given in hours; less is given in minutes, and so on for each unit
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a page of the team shows that is not in the catalog. `beat` changes each BEAT_S, because pages tell how long ago
-    something was. `silent`: as `alive.silent_hosts`; `janitor`: as `alive.is_janitor_alive`. `page`: what only this page looks
-    at."""
-
-    beat: int
-    silent: tuple[tuple[str, datetime], ...]
-    janitor: bool | None
-    page: Any
 
 
 Gather = Callable[[Callable[[Any], Any]], dict[str, Any]]
@@ -56,13 +43,13 @@ def live_page(template: str, gather: Gather, look: polls.Look = polls.look_at_no
     calling its argument, at most once, with what it asks about. `look(asked)` reads that.
     """
 
-    def look_at_all(asked: Any) -> Seen:
-        return Seen(int(now().timestamp() // BEAT_S), alive.silent_hosts(), alive.is_janitor_alive(), look(asked))
+    def look_at_all(asked: Any) -> alive.Sight:
+        return alive.sight(int(now().timestamp() // BEAT_S), look(asked))
 
     def make(glance: polls.Glance) -> Response:
-        values = gather(lambda asked: glance(asked).page)
-        seen = glance.seen or glance(None)
-        return page(template, silent=seen.silent, janitor_lives=seen.janitor, **values)
+        values = gather(lambda asked: glance(asked).own)
+        sight: alive.Sight = glance.seen or glance(None)
+        return page(template, silent=sight.silent, janitor_lives=sight.janitor, **values)
 
     return polls.answer(look_at_all, make) if wants_part() else make(polls.Glance(look_at_all))
 

@@ -8,9 +8,10 @@ from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.store import overview as store
 from pod_jobs.jobs.job_type import encodings
-from pod_jobs.web import overview, polls
+from pod_jobs.web import polls
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import beginnings
+from pod_jobs.web.overview import gather, look
 from pod_jobs.web.pages.team import frame
 from pod_jobs.web.services import now, services
 
@@ -23,19 +24,21 @@ DAYS = 30
 @blueprint.get("/team")
 @access.needs("see-team-pages")
 def show() -> ResponseReturnValue:
-    return frame.live_page("team/overview.html", lambda look: _gather(now(), look), overview.look)
+    return frame.live_page("team/overview.html", lambda look_at: _values(now(), look_at), look)
 
 
-def _gather(at: datetime, look: polls.Look) -> dict[str, Any]:
-    seen = overview.gather(at, look)
-    crews = seen.crews or []
+def _values(at: datetime, look_at: polls.Look) -> dict[str, Any]:
+    overview = gather(at, look_at)
+    crews = overview.crews or []
     days = store.per_day(encodings(services().job_types), frame.midnights(at, DAYS))
     return {
-        "seen": seen,
+        "overview": overview,
         "crews": crews,
         "held_queues": [crew.queue for crew in crews if crew.held and not crew.able],
-        "running": seen.running[:SHOWN],
-        "waiting": [(task, seen.begins.get(task.id), beginnings.queue_of(task)) for task in seen.waiting[:SHOWN]],
+        "running": overview.running[:SHOWN],
+        "waiting": [
+            (task, overview.begins.get(task.id), beginnings.queue_of(task)) for task in overview.waiting[:SHOWN]
+        ],
         "days": days,
         "highest": max((day.done + day.failed for day in days), default=0),
     }
