@@ -21,6 +21,7 @@ from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.errors import NEED_ANOTHER_FILE, PASSING, Malformed, NotFound
 
 NOTE_CHARACTERS = 1000
+TREND_DAYS = 14  # of which pages and API tell how many failures each had
 COUNTED = 1000  # a group has "more than" so many failures from here on
 LATELY = timedelta(days=30)  # whether a machine does such tasks is seen from so many days before the latest failure
 GOOD = ("waiting", "running", "done")  # states of a newer task that make a failure good

@@ -36,12 +36,12 @@ def decide() -> ResponseReturnValue:
     user, body = require_user(), answers.body()
     heard, right = folded(_text(body, "heard")), _text(body, "right")
     language = find_language(answers.field(body, "language", str))
-    if language is None or not LEAST_CHARACTERS <= len(heard):
-        raise Malformed(f"heard: a word of {LEAST_CHARACTERS} characters is needed; language: an ISO 639 code")
+    if language is None or len(heard) < LEAST_CHARACTERS:
+        raise Malformed(f"heard: a word of at least {LEAST_CHARACTERS} characters is needed; language: an ISO 639 code")
     is_used = answers.field(body, "use", bool)
     of_all = answers.field(body, "of_all", bool)
     if of_all and not access.may("change-all-videos"):
-        raise Forbidden("of_all: these are not all this person's recordings")
+        raise Forbidden("of_all: this person may not change everybody's recordings")
     owner = None if is_used and of_all else user
     caption_corrections.decide(owner, language.code, (heard, right), now(), is_used=is_used)
     users.note(user.name, "captions", f"correction {heard}", now(), right if is_used else "not wanted")

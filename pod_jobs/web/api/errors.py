@@ -24,7 +24,6 @@ blueprint = Blueprint("api_errors", __name__)
 
 MOST_DAYS = 3650
 MOST_ASKED = 200  # tasks that the team was asked to look at
-TREND_DAYS = 14
 
 
 @blueprint.get("/errors")
@@ -74,7 +73,7 @@ def _present(mark: str) -> dict[str, Any]:
 
 
 def _trends(marks: Sequence[str], site: str = "") -> dict[str, list[int]]:
-    return error_groups.trends(marks, midnights(now(), TREND_DAYS), site)
+    return error_groups.trends(marks, midnights(now(), error_groups.TREND_DAYS), site)
 
 
 def _document(group: ErrorGroup, open_group: OpenGroup | None, trend: list[int]) -> dict[str, Any]:
