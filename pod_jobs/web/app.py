@@ -21,7 +21,7 @@ from pod_jobs.web.guards.url_prefix import BelowPrefix
 from pod_jobs.web.intake import tus
 from pod_jobs.web.pages import account, captions, people, rq_dashboard, sign_in, traces, videos
 from pod_jobs.web.pages.team import captions as team_captions
-from pod_jobs.web.pages.team import errors, figures, filters, frame, machines, overview, schedule, task, tasks
+from pod_jobs.web.pages.team import errors, figures, filters, frame, machines, overview, schedule, task, tasks, words
 from pod_jobs.web.services import Services, close_database, install, open_database, services
 
 MAX_BODY_BYTES = 4_000_000  # of any request but an upload
@@ -81,6 +81,7 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
         tus.blueprint,
         traces.blueprint,
         frame.blueprint,
+        words.blueprint,
         overview.blueprint,
         tasks.blueprint,
         filters.blueprint,

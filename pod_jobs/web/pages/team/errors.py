@@ -8,8 +8,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from pod_jobs.catalog.models import Attempt, Task
+from pod_jobs.catalog.store import day_figures, tasks
 from pod_jobs.catalog.store import error_groups as store
-from pod_jobs.catalog.store import tasks
 from pod_jobs.jobs.job_type import encodings
 from pod_jobs.web import failed_parts, polls, run_logs
 from pod_jobs.web.guards import access
@@ -21,8 +21,7 @@ from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("team_errors", __name__)
 
-PERIODS = (1, 7, 30, 365)  # days that can be chosen; 1 = since yesterday at frame.EVENING
-TREND_DAYS = 14
+PERIODS = (1, 7, 30, 365)  # days that can be chosen; 1 = since yesterday at day_figures.EVENING
 SHOWN = 20  # failed tasks of a group
 
 
@@ -35,7 +34,7 @@ def show() -> ResponseReturnValue:
 def _all_groups(at: datetime, days: int) -> dict[str, Any]:
     since, site = since_of(at, days), task_filters.read(request.args).wanted.site
     groups = store.list_open(since, site)
-    midnights = frame.midnights(at, TREND_DAYS)
+    midnights = day_figures.midnights(at, store.TREND_DAYS)
     trends = store.trends([open_group.group.fingerprint for open_group in groups], midnights, site)
     return {
         "since": since,
@@ -45,7 +44,7 @@ def _all_groups(at: datetime, days: int) -> dict[str, Any]:
         "sites": [one.name for one in services().settings.site],
         "open_groups": [open_group for open_group in groups if not open_group.is_quiet],
         "known_groups": [open_group for open_group in groups if open_group.is_quiet],
-        "new_since": frame.yesterday_evening(at),
+        "new_since": day_figures.yesterday_evening(at),
         "trends": trends,
         "midnights": midnights,
         "highest": max((max(trend) for trend in trends.values()), default=0),
@@ -61,7 +60,7 @@ def group(mark: str) -> ResponseReturnValue:
     def gather(look: polls.Look) -> dict[str, Any]:
         stored, open_group = store.get(mark), store.get_open(mark)
         failed = store.failed_tasks(mark, SHOWN)
-        midnights = frame.midnights(now(), TREND_DAYS)
+        midnights = day_figures.midnights(now(), store.TREND_DAYS)
         log, part = look(failed[0] if failed else None)
         return {
             "group": stored,
@@ -107,7 +106,7 @@ def unmark(mark: str) -> ResponseReturnValue:
 
 def since_of(at: datetime, days: int) -> datetime:
     """The beginning of the last `days` days, today included; for one day, yesterday evening."""
-    return frame.yesterday_evening(at) if days == 1 else frame.midnights(at, days)[0]
+    return day_figures.yesterday_evening(at) if days == 1 else day_figures.midnights(at, days)[0]
 
 
 @blueprint.app_template_global()

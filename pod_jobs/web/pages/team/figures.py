@@ -16,7 +16,7 @@ from pod_jobs.jobs.job_type import encodings
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards import access
 from pod_jobs.web.pages.tables import csv_answer, wanted_days
-from pod_jobs.web.pages.team import frame
+from pod_jobs.web.pages.team import frame, words
 from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("team_figures", __name__)
@@ -142,9 +142,9 @@ def with_unit(number: float, unit: str) -> str:
     """A number of a chart, for people."""
     match unit:
         case "span":
-            return frame.span(number) if number else "–"
+            return words.span(number) if number else "–"
         case "size":
-            return frame.size(number)
+            return words.size(number)
         case "percent":
             return f"{_exact_enough(number * 100)} %"
         case "count":
@@ -156,5 +156,5 @@ def with_unit(number: float, unit: str) -> str:
 def _exact_enough(number: float) -> str:
     """The number with so many places that only zero is shown as zero: "12.3", "0.04", "< 0.01"."""
     if 0 < number < SMALLEST:
-        return f"< {frame.decimal(SMALLEST, 2)}"
-    return frame.decimal(number, 2 if number < 1 else 1)
+        return f"< {words.decimal(SMALLEST, 2)}"
+    return words.decimal(number, 2 if number < 1 else 1)

@@ -12,8 +12,8 @@ from flask_babel import gettext
 from redis.exceptions import RedisError
 
 from pod_jobs.catalog.models import Attempt, Drain, Task
+from pod_jobs.catalog.store import day_figures, machines, users
 from pod_jobs.catalog.store import drains as store
-from pod_jobs.catalog.store import machines, users
 from pod_jobs.jobs import hosts
 from pod_jobs.jobs.drain_scope import reaches
 from pod_jobs.jobs.hosts import HostFacts
@@ -190,7 +190,7 @@ def _machines(
     """One for each host, silent ones first; none while Redis is away."""
     if sight.workers is None:
         return []
-    latest, ended = alive.latest(sight.entries), machines.ended_since(frame.midnights(at, 1)[0])
+    latest, ended = alive.latest(sight.entries), machines.ended_since(day_figures.midnights(at, 1)[0])
     names = {*latest, *(worker["host"] for worker in sight.workers), *(attempt.host for _, attempt in running.values())}
     machine_list = []
     for name in sorted(names):

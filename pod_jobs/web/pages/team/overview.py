@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
+from pod_jobs.catalog.store import day_figures
 from pod_jobs.catalog.store import overview as store
 from pod_jobs.jobs.job_type import encodings
 from pod_jobs.web import polls
@@ -30,7 +31,7 @@ def show() -> ResponseReturnValue:
 def _values(at: datetime, look_at: polls.Look) -> dict[str, Any]:
     overview = gather(at, look_at)
     crews = overview.crews or []
-    days = store.per_day(encodings(services().job_types), frame.midnights(at, DAYS))
+    days = store.per_day(encodings(services().job_types), day_figures.midnights(at, DAYS))
     return {
         "overview": overview,
         "crews": crews,

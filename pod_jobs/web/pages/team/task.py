@@ -19,7 +19,7 @@ from pod_jobs.web import alive, failed_parts, polls, run_logs
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import beginnings, many_orders, orders
 from pod_jobs.web.intake.many_orders import Chosen
-from pod_jobs.web.pages.team import frame
+from pod_jobs.web.pages.team import frame, words
 from pod_jobs.web.run_logs import LogTail
 from pod_jobs.web.services import services
 
@@ -191,7 +191,7 @@ def _events(task: Task, attempts: list[Attempt], ordered_by: SiteOrder | None) -
         events.append(Event(task.queued_at, gettext("queued again")))
     if task.ended_at is not None:
         arrived = gettext("the result reached the catalog") if task.state == "done" else ""
-        events.append(Event(task.ended_at, frame.kind_words(task.kind)[task.state], more=arrived))
+        events.append(Event(task.ended_at, words.kind_words(task.kind)[task.state], more=arrived))
     if ordered_by is not None and ordered_by.delivered_at is not None:
         sentence = gettext("the site %(name)s knows of the end", name=ordered_by.site)
         events.append(Event(ordered_by.delivered_at, gettext("delivered"), more=sentence))

@@ -11,7 +11,7 @@ from pod_jobs.catalog.models import Attempt, Task, Video
 from pod_jobs.jobs import queue
 from pod_jobs.media_folder import video_folder
 from pod_jobs.web.intake import beginnings
-from pod_jobs.web.pages.team import frame
+from pod_jobs.web.pages.team.words import short_worker
 from pod_jobs.web.services import now
 from tests.integration.web.conftest import Browser, Caller, Worker
 from tests.integration.web.pages.test_team import failed, plain
@@ -94,7 +94,7 @@ def test_a_waiting_task_tells_since_when_its_place_and_when_it_begins(
     ],
 )
 def test_a_worker_has_a_short_name(worker_name: str, host: str, words: str) -> None:
-    assert frame.short_worker(Attempt(worker=worker_name, host=host)) == words
+    assert short_worker(Attempt(worker=worker_name, host=host)) == words
 
 
 def test_a_try_tells_what_it_used(tina: Browser, lea: Caller, worker: Worker) -> None:
