@@ -18,7 +18,6 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import takewhile
 
 from redis import Redis
-from redis.exceptions import RedisError
 
 from pod_jobs.catalog.store import waiting_line
 from pod_jobs.catalog.store.waiting_line import Limits, Turn
@@ -68,14 +67,6 @@ def handed_over(redis: Redis, queue_name: str) -> list[int]:
     """The ids of the tasks whose jobs wait in RQ's queue, at most the first hundred, in its order."""
     matches = map(OF_TASK.fullmatch, queue.head(redis, queue_name, LOOKED_AT))
     return [int(match[1]) for match in matches if match]
-
-
-def known_handed_over(redis: Redis, queue_name: str) -> list[int]:
-    """As `handed_over`; none while Redis is away."""
-    try:
-        return handed_over(redis, queue_name)
-    except RedisError:
-        return []
 
 
 def in_line(job_types: JobTypes, queue_name: str, limits: Limits, limit: int, handed: Sequence[int]) -> list[int]:

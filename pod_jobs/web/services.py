@@ -105,8 +105,7 @@ def wants_part() -> bool:
 
 def lately(what: Hashable, see: Callable[[], T]) -> T:
     """What `see` sees outside the catalog, such as Redis's list of workers; it is called at most once in a request. The polls of
-    all pages that are open share what was seen within SEEN_S; any other request sees for itself. Once Redis did not answer, it is
-    not asked again in this request, because each time may take seconds. Errors: what `see` raises."""
+    all pages that are open share what was seen within SEEN_S; any other request sees for itself. Errors: as `from_redis`."""
     seen_here: dict[Hashable, Any] = g.setdefault("seen", {})
     if what not in seen_here:
         seen_here[what] = _lately(what, see)
@@ -117,17 +116,23 @@ def _lately(what: Hashable, see: Callable[[], T]) -> T:
     remembered = services().seen.get(what)
     if remembered is not None and wants_part() and time.monotonic() - remembered[0] < SEEN_S:
         return cast(T, remembered[1])
-    if "redis_is_away" in g:
-        raise RedisConnectionError("it did not answer before in this request")
-    try:
-        result = see()
-    except RedisError:
-        g.redis_is_away = True
-        raise
+    result = from_redis(see)
     if len(services().seen) > MOST_SEEN:
         services().seen.clear()
     services().seen[what] = time.monotonic(), result
     return result
+
+
+def from_redis(see: Callable[[], T]) -> T:
+    """What `see` reads. Once Redis did not answer, it is not asked again in this request, because each time may take seconds.
+    Errors: what `see` raises, RedisError."""
+    if "redis_is_away" in g:
+        raise RedisConnectionError("it did not answer before in this request")
+    try:
+        return see()
+    except RedisError:
+        g.redis_is_away = True
+        raise
 
 
 def after_answer(do: Callable[[], object]) -> None:

@@ -28,7 +28,7 @@ from pod_jobs.web.failed_parts import FailedPart
 from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import beginnings, orders
 from pod_jobs.web.run_logs import log_path
-from pod_jobs.web.services import services
+from pod_jobs.web.services import from_redis, services
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ def open_ones(rows: Iterable[Task]) -> list[OpenTask]:
 
 def read_live(rows: Sequence[OpenTask]) -> Live:
     """What changes of these open tasks; without progress while Redis is away."""
-    job_types, redis = services().job_types, services().redis
+    job_types = services().job_types
     waiting = {row.id: job_types[row.kind].queue for row in rows if row.state == "waiting" and row.kind in job_types}
     running = [row.id for row in rows if row.state == "running"]
     lines = {
@@ -130,15 +130,18 @@ def read_live(rows: Sequence[OpenTask]) -> Live:
     times = beginnings.all_times() if waiting else {}
     begins = {number: times[number] for number in waiting if number in times}
     try:
-        progress = queue.read_progress(redis, running)
-        in_redis = report.tasks_with_report(redis) & set(running) if running else set()
-        report_waits = in_redis | {
-            task_id for task_id in running if progress.get(task_id, {}).get("step") == kept_reports.WAITS
-        }
+        progress, in_redis = from_redis(lambda: _of_running(running))
     except RedisError as error:
         log.warning("no progress to show: %s", error)
         return Live({}, places, set(), begins)
-    return Live(progress, places, report_waits, begins)
+    waits_there = {number for number, said in progress.items() if said.get("step") == kept_reports.WAITS}
+    return Live(progress, places, in_redis | waits_there, begins)
+
+
+def _of_running(running: Sequence[int]) -> tuple[dict[int, dict[str, Any]], set[int]]:
+    """What the runs of these tasks say, and those of them whose report waits in Redis. Errors: RedisError."""
+    redis = services().redis
+    return queue.read_progress(redis, running), report.tasks_with_report(redis) & set(running) if running else set()
 
 
 def instant(value: datetime | None) -> str | None:

@@ -24,7 +24,7 @@ from pod_jobs.instance import numbers
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.job_type import Ordering, Recording, orderings
 from pod_jobs.web.intake import quotas
-from pod_jobs.web.services import catalog_revision, now, services
+from pod_jobs.web.services import catalog_revision, from_redis, now, services
 
 log = logging.getLogger(__name__)
 
@@ -231,12 +231,20 @@ def in_line(queue_name: str) -> list[int]:
     when the catalog or RQ's queue has changed, and at most once per second. An order in this process has it read again."""
     read_at, basis, ids = services().lines.get(queue_name, (0.0, None, []))
     if time.monotonic() - read_at > LINE_S:
-        present = catalog_revision(), hand_over.known_handed_over(services().redis, queue_name)
+        present = catalog_revision(), _handed_over(queue_name)
         if basis != present:
             limits = hand_over.limits_of(services().settings)
             ids = hand_over.in_line(services().job_types, queue_name, limits, PLACES, present[1])
         services().lines[queue_name] = time.monotonic(), present, ids
     return ids
+
+
+def _handed_over(queue_name: str) -> list[int]:
+    """As hand_over.handed_over; none while Redis is away."""
+    try:
+        return from_redis(lambda: hand_over.handed_over(services().redis, queue_name))
+    except RedisError:
+        return []
 
 
 def _at_upload(options: dict[str, Any]) -> list[NewTask]:

@@ -20,6 +20,7 @@ from pod_jobs.settings import Settings
 from pod_jobs.web import services
 from pod_jobs.web.app import create_app
 from pod_jobs.web.intake import beginnings, orders
+from pod_jobs.web.pages.team import frame
 from pod_jobs.web.services import EXTENSION, now
 from tests.integration.web.conftest import Caller, Worker
 from tests.integration.web.pages.test_team_machines import alive, sign
@@ -298,6 +299,31 @@ def test_who_may_see_less_by_now_gets_another_answer(
     assert poller.ask(poller.remembers, "tina", "/api/v1/tasks", etag)[0] == 200
     User.update(active=False).where(User.name == "tina").execute()
     assert poller.ask(poller.remembers, "tina", "/api/v1/tasks", etag)[0] == 401
+
+
+def test_signs_of_life_that_say_nothing_new_make_no_page_anew(
+    settings: Settings, tokens: dict[str, str], redis: Redis, catalog: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "SEEN_S", 0.0)
+    monkeypatch.setattr(frame, "BEAT_S", 1e9)
+    poller = Poller(settings, tokens)
+    alive(redis, "encoding.host.1", "host")
+
+    def says(ago_s: float, load: float, memory_free: float) -> None:
+        sign(redis, "host", ago_s=ago_s, load=load, processors=4, memory=16e9, memory_free=memory_free)
+
+    def poll() -> int:
+        return poller.ask(poller.remembers, "tina", "/team/machines", etag)[0]
+
+    says(LONG, load=1.51, memory_free=7_001_000_000)
+    etag = poller.ask(poller.remembers, "tina", "/team/machines")[1]
+    says(LONG + 300, load=1.49, memory_free=7_002_000_000)
+    assert poll() == 304, "the page shows the same, but for the instant"
+    monkeypatch.setattr(frame, "BEAT_S", 1e8)
+    assert poll() == 200, "with each beat, the instant is told"
+    monkeypatch.setattr(frame, "BEAT_S", 1e9)
+    says(LONG, load=2.51, memory_free=7_001_000_000)
+    assert poll() == 200, "more load is told at once"
 
 
 def test_a_machine_that_falls_silent_is_told_without_any_change(

@@ -21,7 +21,7 @@ from pod_jobs.settings import QUEUES
 from pod_jobs.web import alive, polls
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import worker_orders
-from pod_jobs.web.pages.team import frame
+from pod_jobs.web.pages.team import frame, words
 from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("team_machines", __name__)
@@ -45,13 +45,13 @@ class Worker:
 @dataclass(frozen=True)
 class Alive:
     """What is known of workers and hosts outside the catalog. `workers`: None while Redis is away. `said`: task -> progress.
-    `facts`: the entries of the hosts without their instants, by which two looks are compared, because each sign of life has
-    another one."""
+    `shown`: what the page shows of the entries of the hosts. Polls compare it in place of `entries` (`repr`, see polls.py),
+    because each sign of life has another instant; that is told anew with each beat of the pages (frame.BEAT_S)."""
 
     workers: list[dict[str, Any]] | None
     said: dict[int, dict[str, Any]]
-    facts: list[HostFacts]
-    entries: list[HostFacts] = field(compare=False)
+    shown: list[HostFacts]
+    entries: list[HostFacts] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,16 @@ def _look(running: Sequence[int]) -> Alive:
     (workers, said), entries = alive.workers_and_progress(running), alive.host_entries()
     if entries is None:
         return Alive(None, {}, [], [])
-    return Alive(workers, said, [replace(entry, at=NO_TIME) for entry in entries], entries)
+    return Alive(workers, said, [_as_shown(entry) for entry in entries], entries)
+
+
+def _as_shown(entry: HostFacts) -> HostFacts:
+    """The entry without its instant, and with as many figures as the page shows."""
+    load = None if entry.load is None else round(entry.load, 1)
+    memory, disk = (
+        None if count is None else words.three_figures(count) for count in (entry.memory_free, entry.disk_free)
+    )
+    return replace(entry, at=NO_TIME, load=load, memory_free=memory, disk_free=disk)
 
 
 @blueprint.post("/team/drains")

@@ -108,7 +108,12 @@ def short_worker(attempt: Attempt) -> str:
 @blueprint.app_template_filter()
 def size(count: float) -> str:
     """With three figures: "412 GB"."""
-    return received_files.in_words(float(f"{count:.3g}"))
+    return received_files.in_words(three_figures(count))
+
+
+def three_figures(count: float) -> float:
+    """What `size` shows of a size: 412345678 -> 412000000."""
+    return float(f"{count:.3g}")
 
 
 @blueprint.app_template_filter()
