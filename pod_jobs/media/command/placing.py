@@ -21,6 +21,7 @@ from pod_jobs.media.planning.places import Reading, Span
 BEYOND_S = 10.0  # after the last moment that matters
 SHIFT = Fraction(55, 100)  # of the time between two frames
 LONG_AGO_S = 3600  # a frame of that time is dropped by the encoder, as are all that come too late for their place
+SOON_S = 0.005  # no frame comes so soon after another; by less, times of the probe and of ffmpeg differ
 SOUND_GRAIN = 200  # kept and dropped parts of a sound are multiples of a 200th of a second
 
 
@@ -28,10 +29,10 @@ def steadied(track: VideoTrack) -> list[str]:
     """Every frame of the track at the size of the first, in a format that can be worked with: another size is scaled, another
     shape gets bars. Frames that have both already pass untouched. Of an interlaced frame, each field is scaled by itself, because
     it is made progressive only afterwards."""
-    width, height = track.width_px, track.height_px
+    width, height, shape = track.width_px, track.height_px, _shape(track)
     aspect = width / height * track.sar[0] / track.sar[1]
-    wide, high = f"{width}*dar/{aspect:.9f}", f"{height}/dar*{aspect:.9f}"
-    same = f"lt(abs(dar/{aspect:.9f}-1),0.02)"
+    wide, high = f"{width}*{shape}/{aspect:.9f}", f"{height}/{shape}*{aspect:.9f}"
+    same = f"lt(abs({shape}/{aspect:.9f}-1),0.02)"
     pixel_format, options = readable(track)
     return [
         f"scale=w='if({same},{width},clip(round({wide}),1,{width}))'"
@@ -39,6 +40,19 @@ def steadied(track: VideoTrack) -> list[str]:
         f"format={pixel_format}",
         f"pad={width}:{height}:-1:-1:eval=frame",
     ]
+
+
+def _shape(track: VideoTrack) -> str:
+    """An expression of the filter scale: width over height of a frame as it is seen. What ffmpeg says of it (`dar`) is wrong
+    where the pixels change their shape."""
+    if not track.shapes:
+        return "dar"
+    befores = [1.0, *(times for _, times in track.shapes)]
+    steps = [
+        f"gte(t,{at_s - SOON_S:.6f})*{times - before:.6f}"
+        for (at_s, times), before in zip(track.shapes, befores, strict=False)
+    ]
+    return f"(a*{track.sar[0]}/{track.sar[1]}*(1+{'+'.join(steps)}))"
 
 
 def upright(track: VideoTrack) -> list[str]:

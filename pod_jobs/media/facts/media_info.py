@@ -31,6 +31,8 @@ class VideoTrack:
     transfer: int = 2  # H.273; 2 = not said
     says_range: bool = True
     changes_colours: bool = False  # matrix or range are others at one of several later places
+    # (second, how many times as wide as at first its pixels are from then on)
+    shapes: tuple[tuple[float, float], ...] = ()
     is_rgb: bool = False
     has_alpha: bool = False  # some pixels really are transparent
     bits: int = 8  # of each component

@@ -34,7 +34,7 @@ def may_copy(media: MediaInfo, top: PlannedRendition, rate: Fraction | None, seg
 
 
 def _plays_everywhere(video: VideoTrack) -> bool:
-    plain = not (video.interlaced or video.changes_colours or video.rotation_deg or video.mirrored)
+    plain = not (video.interlaced or video.changes_colours or video.shapes or video.rotation_deg or video.mirrored)
     return (
         plain
         and video.codec == "h264"

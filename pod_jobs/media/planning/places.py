@@ -36,8 +36,9 @@ class Reading:
 
 def can_seek(demuxer: str, track: VideoTrack | None) -> bool:
     """Does looking for an instant lead to a key frame of this picture before it? In Matroska it leads to one of the first
-    picture, and frames of another one that depend on earlier ones are lost."""
-    return demuxer in SEEKABLE and (demuxer != "matroska" or track is None or track.leads)
+    picture, and frames of another one that depend on earlier ones are lost. Where the pixels change their shape, it is told by
+    times from the start of the file."""
+    return demuxer in SEEKABLE and (track is None or not track.shapes and (demuxer != "matroska" or track.leads))
 
 
 def plan_readings(

@@ -24,7 +24,14 @@ from pod_jobs.media.process.run import Bounds, capture
 from pod_jobs.media.process.tools import Tools
 
 CHILD = Path(__file__).with_name("probe_child.py")
-BESIDE = ("frame_times", "packets", "parameter_sets", "stream_clock", "track_facts")  # what the child imports
+BESIDE = (
+    "frame_times",
+    "packets",
+    "parameter_sets",
+    "pixel_shapes",
+    "stream_clock",
+    "track_facts",
+)  # what the child imports
 CHILD_FILES = (CHILD, *(CHILD.with_name(f"{name}.py") for name in BESIDE))
 TRANSFERS = {16: "pq", 18: "hlg"}  # ITU-T H.273, transfer characteristics
 PROTECTED_TAGS = ("encv", "enca", "drmi", "drms", "drmp")
@@ -235,6 +242,7 @@ def _video(tracks: list[dict[str, Any]], start_s: float, end_s: float, first_ind
         transfer=frame["transfer"],
         says_range=frame["says_range"],
         changes_colours=track["changes_colours"],
+        shapes=tuple((at_s - start_s, times) for at_s, times in track.get("shapes", ())),
         is_rgb=frame["is_rgb"],
         has_alpha=frame["has_alpha"] or is_animation or bool(decoder),
         bits=frame["bits"],

@@ -25,11 +25,12 @@ from av.video.stream import VideoStream
 sys.path.append(os.path.dirname(__file__))  # python -I does not look there
 
 if TYPE_CHECKING:
-    from pod_jobs.media.probing import frame_times, parameter_sets, stream_clock, track_facts
+    from pod_jobs.media.probing import frame_times, parameter_sets, pixel_shapes, stream_clock, track_facts
     from pod_jobs.media.probing.packets import packets_of
 else:
     import frame_times
     import parameter_sets
+    import pixel_shapes
     import stream_clock
     import track_facts
     from packets import packets_of
@@ -123,10 +124,13 @@ def is_plain(packet: "av.Packet[Any]", record: bytes) -> bool:
 
 def add_sampled_facts(container: InputContainer, facts: dict[str, Any], start_s: float, whole_s: float) -> None:
     """Adds to the facts of a picture what is not so from its first frame on: some begin progressive, or in other colours."""
-    first = facts["frame"]
-    for later in sampled_frames(container, container.streams[facts["index"]], start_s, whole_s):
+    first, stream = facts["frame"], container.streams[facts["index"]]
+    codec: Any = stream.codec_context
+    pixels = codec.sample_aspect_ratio
+    for later in sampled_frames(container, stream, start_s, whole_s):
         first["interlaced"] |= later["interlaced"]
         facts["changes_colours"] |= any(later[name] != first[name] for name in ("matrix", "full_range"))
+        facts["changes_shape"] |= codec.sample_aspect_ratio != pixels
 
 
 def first_damage_s(container: InputContainer, indices: list[int], scan_s: float) -> float | None:
@@ -230,14 +234,18 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         if claimed_s and facts["frame"] and facts["codec"] in CHANGING_CODECS and not facts["attached"]:
             add_sampled_facts(container, facts, start_s, claimed_s)
     end_s, beyond_s = find_end(container, request, claimed_s, start_s, ends) if seen else (start_s, 0.0)
+    # Finding the end may have taken all of scan_s, and a probe has twice that
+    deadline, shapes = time.monotonic() + request["scan_s"] / 3, pixel_shapes.PixelShapes()
+    is_clocked = container.format.name in CLOCKED
+    breaks_clock = is_clocked and stream_clock.is_set_anew(opened(request), deadline, shapes.take)
+    if not is_clocked and any(facts["changes_shape"] for facts in streams):
+        shapes.read(opened(request), deadline)
     for facts in streams:
         facts["lasts_s"] = max(ends.get(facts["index"], start_s) - start_s, facts["claimed_s"])
         facts |= paces.get(facts["index"], frame_times.NO_PACE)
         facts["ends_s"] = ends.get(facts["index"], facts["ends_s"])
+        facts["shapes"] = shapes.changes.get(facts["index"], [])
     claimed_s = max(claimed_s - beyond_s, 0.0) if claimed_s is not None else None
-    is_clocked = container.format.name in CLOCKED
-    # Finding the end may have taken all of scan_s, and a probe has twice that
-    deadline = time.monotonic() + request["scan_s"] / 3
     return {
         "container": container.format.name,
         "claimed_s": claimed_s,
@@ -246,7 +254,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "encrypted": container.format.name.startswith("mov") and is_encrypted(request["path"]),
         "chapters": [chapter_facts(chapter, start_s) for chapter in container.chapters()[:MOST_CHAPTERS]],
         "streams": streams,
-        "breaks_clock": is_clocked and stream_clock.is_set_anew(opened(request), deadline),
+        "breaks_clock": breaks_clock,
         "programs": programs(container) if container.format.name == "mpegts" else [],
     }
 

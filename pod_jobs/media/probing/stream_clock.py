@@ -10,6 +10,7 @@ others by the rate that the sound had at its beginning: where AAC goes on at ano
 """
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -88,10 +89,14 @@ def adts_s(packet: "av.Packet[Any]") -> float | None:
     return AAC_SAMPLES * ((head[6] & 3) + 1) / ADTS_HZ[number]
 
 
-def is_set_anew(container: InputContainer, deadline: float) -> bool:
-    """Whether the clock breaks anywhere in the file, or times are wrong. True, too, when the time runs out: then nobody knows."""
+def is_set_anew(
+    container: InputContainer, deadline: float, show: Callable[["av.Packet[Any]"], None] = lambda packet: None
+) -> bool:
+    """Whether the clock breaks anywhere in the file, or times are wrong. True, too, when the time runs out: then nobody knows.
+    `show` is given each packet that is read."""
     clock = SteadyClock()
     for packet in packets_of(container, [one for one in container.streams if one.type in ("video", "audio")]):
+        show(packet)
         clock.shift_s(packet)
         if clock.breaks or time.monotonic() > deadline:
             return True

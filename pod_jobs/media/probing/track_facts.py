@@ -151,6 +151,7 @@ def stream_facts(seen: Seen) -> dict[str, Any]:
         "fault": seen.fault,
         "frame": seen.frame,
         "changes_colours": False,
+        "changes_shape": False,
         **(index_facts(picture) if picture and not attached(stream) else {}),
     }
 

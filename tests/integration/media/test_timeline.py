@@ -102,6 +102,46 @@ def test_another_shape_gets_bars(tools: Tools, tmp_path: Path, sources: Path) ->
     assert (len(line), white[0], white[-1]) == pytest.approx((160, 55, 104), abs=2)
 
 
+WIDE, OLD = ("160x128", "64/45"), ("160x128", "16/15")  # 16:9 and 4:3
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "inside", "keep"),
+    [
+        ("wide.ts", (OLD, WIDE), (120, 68), ()),
+        ("wide.mpg", (OLD, WIDE), (120, 68), ()),
+        ("wide.mp4", (OLD, WIDE), (120, 68), ()),
+        ("wide.mp4", (OLD, WIDE), (120, 68), ((0.5, 1.0), (1.5, 3.5))),
+        ("old.ts", (WIDE, OLD), (120, 90), ()),
+        ("large.ts", (WIDE, ("320x180", "1/1")), (160, 90), ()),
+        ("large.mkv", (WIDE, ("320x180", "1/1")), (160, 90), ()),
+    ],
+)
+def test_pixels_of_another_shape_get_bars(
+    tools: Tools,
+    tmp_path: Path,
+    sources: Path,
+    name: str,
+    parts: tuple[tuple[str, str], tuple[str, str]],
+    inside: tuple[int, int],
+    keep: Parts,
+) -> None:
+    """Two seconds of white in a shape, then two in another: how many columns and lines are white then."""
+    source = sources / f"pixels_{name}"
+    if not source.exists():
+        ending, codec = ("mpg", ("-c:v", "mpeg2video", "-q:v", "2")) if name.endswith("mpg") else ("ts", H264)
+        white = [f"color=white:s={size}:r=25:d=2,setsar={shape}" for size, shape in parts]
+        joined(source, [("-f", "lavfi", "-i", one) for one in white], ending, codec)
+    made(source, tmp_path / "out", tools, replace(PLAN, keep=keep))
+    changes_s = 1.0 if keep else 2.0
+    with av.open(str(tmp_path / "out" / "90p.mp4")) as container:
+        for frame in container.decode(video=0):
+            bright = frame.to_ndarray(format="gray") > 128
+            found = (bright.any(axis=0).sum(), bright.any(axis=1).sum())
+            wanted = inside if (frame.time or 0.0) > changes_s - 0.005 else (frame.width, frame.height)
+            assert found == pytest.approx(wanted, abs=2), frame.time
+
+
 # --- frames that last long ---
 
 

@@ -41,6 +41,7 @@ def test_a_web_safe_source_is_copied() -> None:
         {"matrix": 8},
         {"transfer": 8},
         {"sar": (4, 3)},
+        {"shapes": ((2.0, 1.333),)},
         {"rotation_deg": 90},
         {"rotation_deg": 180},
         {"mirrored": True},

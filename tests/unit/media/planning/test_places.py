@@ -41,3 +41,7 @@ def test_ranges_far_apart_are_read_apart(gap_s: float, readings: int) -> None:
 def test_matroska_is_searched_by_its_first_picture(demuxer: str, leads: bool, leads_there: bool) -> None:
     assert can_seek(demuxer, video(leads=leads)) == leads_there
     assert can_seek(demuxer, None) == (demuxer != "mpegts")
+
+
+def test_pixels_that_change_their_shape_are_counted_from_the_start() -> None:
+    assert not can_seek("mov", video(shapes=((2.0, 1.333),)))
