@@ -52,6 +52,7 @@ OF_ALL = ["tests/test_architecture.py", "tests/test_docs.py"]  # they read every
 SUITE = ("tests/unit", "tests/integration")
 SUITE_S = 3600.0
 PASSED = (0, 5)  # exit codes of pytest: all passed; there was nothing to run
+TO_THE_END = (0, 1)  # every test ran, and all or some of them passed
 
 TURNED = {  # an operator, as it is written and what it becomes
     ast.Lt: ("<", "<="),
@@ -333,10 +334,10 @@ def _lines_run_in(copy: Path, folder: Path) -> LinesRun:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         arguments = ["-p", _lines_run.__name__, "-n", str(2 * (os.cpu_count() or 1)), "--dist", "worksteal"]
-        _pytest([*arguments, *SUITE], copy, {_lines_run.FOLDER: str(unfinished)}, time.monotonic() + SUITE_S)
+        code, told = _pytest([*arguments, *SUITE], copy, {_lines_run.FOLDER: str(unfinished)}, time.monotonic() + SUITE_S)
+        if code not in TO_THE_END or not any(unfinished.glob("*.json")):  # each process of the tests writes its own as it ends
+            raise SystemExit(f"The run that finds which test runs which line did not end: pytest's exit code {code}\n{told[-2000:]}")
         unfinished.rename(folder)
-    if not any(folder.glob("*.json")):  # each process of the tests writes its own as it ends
-        raise SystemExit(f"{folder}: the run that should have found which test runs which line did not end. Delete it.")
     return LinesRun(folder)
 
 
