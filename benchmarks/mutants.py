@@ -336,7 +336,7 @@ def _lines_run_in(copy: Path, folder: Path) -> LinesRun:
         arguments = ["-p", _lines_run.__name__, "-n", str(2 * (os.cpu_count() or 1)), "--dist", "worksteal"]
         code, told = _pytest([*arguments, *SUITE], copy, {_lines_run.FOLDER: str(unfinished)}, time.monotonic() + SUITE_S)
         if code not in TO_THE_END or not any(unfinished.glob("*.json")):  # each process of the tests writes its own as it ends
-            raise SystemExit(f"The run that finds which test runs which line did not end: pytest's exit code {code}\n{told[-2000:]}")
+            raise SystemExit(f"Not all tests were run to learn their lines: pytest's exit code {code}\n{told[-2000:]}")
         unfinished.rename(folder)
     return LinesRun(folder)
 
