@@ -30,6 +30,7 @@ class SiteOrder(Table):
     callback = CharField(10, default="none")  # one of CALLBACKS: what is owed for the latest end
     due_at = InstantField(null=True, index=True)  # of a waiting callback: when to try
     claimed_until = InstantField(null=True)  # while a try is under way, of whatever end: until when no other one begins
+    claimed_by = CharField(60, default="")  # the process that tries, by its name (system/process_identity.py)
     tries = IntegerField(default=0)
     is_unclear = BooleanField(default=False)  # the last try got no answer in time: the site may know already
     reason = TextField(default="")  # why the last try failed

@@ -7,7 +7,8 @@ its own; the janitor's thread only claims what is due and stores how tries ended
 - No answer in time is unclear: Pod may be importing. It is tried again after 20 min, unless Pod has fetched the result.
 - A Pod 4.1 gets the files first, and its own form of callback (celery_results.py).
 - A site that hangs holds its own few threads, and no other site waits for it.
-- If the janitor dies in the middle of a try, its claim runs out, and the next janitor goes on as after no answer.
+- If the janitor dies in the middle of a try, its claim runs out, and the next janitor goes on as after no answer: at once
+  when somebody wants it, and the next janitor knows that the process has ended.
 - How a try ended is kept until the catalog has it: a site that has answered 2xx is not told again after an outage of the
   database.
 """
@@ -34,6 +35,7 @@ from pod_jobs.outside.addresses import Resolve
 from pod_jobs.outside.exchange import Times
 from pod_jobs.settings import Settings
 from pod_jobs.settings.site import SiteSettings
+from pod_jobs.system import process_identity
 from pod_jobs.system.sealing import Seal
 
 log = logging.getLogger(__name__)
@@ -103,6 +105,9 @@ class Callbacks:
             else:
                 self._ended.rotate(-1)  # it holds up no other
         self._void = site_callbacks.no_longer_owed(self._under_way.values())
+        for claimant in filter(process_identity.is_dead_here, site_callbacks.claimants()):
+            with self._fence():
+                site_callbacks.release(claimant)
         for site in self._settings.site:
             busy = [debt.task for debt in self._under_way.values() if debt.site == site.name]
             if len(busy) < AT_ONCE:
@@ -112,7 +117,7 @@ class Callbacks:
     def _begin(self, site: SiteSettings, debt: Debt, now: datetime) -> None:
         lease = timedelta(seconds=TIMES.connect_s + TIMES.read_s) + MARGIN
         with self._fence():
-            claimed = site_callbacks.claim(debt, lease, now)
+            claimed = site_callbacks.claim(debt, lease, now, process_identity.own_name())
         if claimed is not None:
             result = site_callbacks.result_of(claimed) if site.is_celery else None
             self._under_way[debt.task] = claimed

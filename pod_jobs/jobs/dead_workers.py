@@ -8,8 +8,6 @@ of other places: janitor/reconcile.py notices when their heartbeats stop.
 """
 
 import logging
-import os
-import re
 import socket
 
 from redis import Redis, WatchError
@@ -25,26 +23,17 @@ from pod_jobs.system import process_identity
 log = logging.getLogger(__name__)
 
 HOST_CHARACTERS = 40  # of the host in a worker's name; the catalog stores 100 characters of the name
-NUMBER = re.compile("[0-9]{1,18}")
-ELSEWHERE = "unknown"  # no process has this place, so a worker with it never counts as dead
 
 
 def worker_name(queue_name: str) -> str:
     """The name of a worker in this process. No other process ever has the same."""
-    pid = os.getpid()
-    host = socket.gethostname()[:HOST_CHARACTERS]
-    return f"{queue_name}.{host}.{pid}.{process_identity.place_id() or ELSEWHERE}.{process_identity.start_ticks(pid)}"
+    return f"{queue_name}.{socket.gethostname()[:HOST_CHARACTERS]}.{process_identity.own_name()}"
 
 
 def is_dead_here(worker: str) -> bool:
     """Was this worker a process of this kernel and container, and has it ended? False when that cannot be known."""
-    _, *numbers = worker.rsplit(".", 3)
-    if len(numbers) != 3:
-        return False
-    pid, place, started = numbers
-    if not (NUMBER.fullmatch(pid) and NUMBER.fullmatch(started)):
-        return False
-    return process_identity.has_ended(place, int(pid), int(started))
+    _, *process = worker.rsplit(".", 3)
+    return process_identity.is_dead_here(".".join(process))
 
 
 def put_back_jobs_of_the_dead(redis: Redis, queue_name: str) -> int:

@@ -8,10 +8,13 @@ Imports nothing of ours, so that any layer may use it.
 
 import hashlib
 import os
+import re
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"  # random(4): it changes at each boot
 PID_NAMESPACE = "/proc/self/ns/pid"  # pid_namespaces(7): the same inode means the same table of processes
 STATE, START_TICKS = 0, 19  # proc(5): fields of /proc/PID/stat after the name
+ELSEWHERE = "unknown"  # no process has this place, so that one of it never counts as dead
+NAME = re.compile(r"([0-9]{1,18})\.([^.]*)\.([0-9]{1,18})")
 ENDED = "ZX"  # states of a process that has ended, and may not be reaped yet
 
 
@@ -49,3 +52,14 @@ def has_ended(place: str, pid: int, started_ticks: int) -> bool:
         return start_ticks(pid) != started_ticks
     except OSError:
         return False
+
+
+def own_name() -> str:
+    """The name of this process: process id, place and start time. No other process ever has the same."""
+    return f"{os.getpid()}.{place_id() or ELSEWHERE}.{start_ticks(os.getpid())}"
+
+
+def is_dead_here(name: str) -> bool:
+    """Had a process of this place the `own_name` `name`, and has it ended? False in case of doubt, and for any other text."""
+    match = NAME.fullmatch(name)
+    return match is not None and has_ended(match[2], int(match[1]), int(match[3]))

@@ -2,8 +2,9 @@
 
 The commit that ends a task owes the callback. The janitor claims what is due, one try at a time for each task, and settles
 it. A claim holds off every other try for this task, also of a later end: so a janitor that dies in between loses nothing, and
-the next one tells the ends of a task in their order. A callback whose answer did not come in time is unclear: it is not repeated
-for a while, and not at all when the site has asked for the result since.
+the next one tells the ends of a task in their order. It releases the claims of a process that it knows to be dead, so that
+somebody who wants the site to be told at once does not wait until they have run out. A callback whose answer did not come in
+time is unclear: it is not repeated for a while, and not at all when the site has asked for the result since.
 """
 
 from collections.abc import Iterable, Sequence
@@ -119,10 +120,10 @@ def result_of(debt: Debt) -> Result | None:
     )
 
 
-def claim(debt: Debt, lease: timedelta, now: datetime) -> Debt | None:
-    """Hold off other tries for this task by `lease`, and let the caller try what is returned. None when nothing is owed any more,
-    another try is under way, or the site has fetched the result of what it was told without an answer: that counts as delivered.
-    Call inside a transaction."""
+def claim(debt: Debt, lease: timedelta, now: datetime, by: str = "") -> Debt | None:
+    """Hold off other tries for this task by `lease`, and let the process `by` try what is returned. None when nothing is owed any
+    more, another try is under way, or the site has fetched the result of what it was told without an answer: that counts as
+    delivered. Call inside a transaction."""
     mine = _owed(debt)
     row = SiteOrder.select().where(*mine, _is_free(now)).first()
     if row is None:
@@ -132,7 +133,7 @@ def claim(debt: Debt, lease: timedelta, now: datetime) -> Debt | None:
         return None
     # until it is settled nobody knows whether the site has it: so it counts as unclear
     columns = {"due_at": now + lease, "tries": row.tries + 1, "tried_at": now, "is_unclear": True}
-    is_claimed = SiteOrder.update(claimed_until=now + lease, **columns).where(*mine).execute()
+    is_claimed = SiteOrder.update(claimed_until=now + lease, claimed_by=by, **columns).where(*mine).execute()
     return replace(debt, claimed_until=now + lease) if is_claimed else None
 
 
@@ -155,6 +156,20 @@ def settle(debt: Debt, outcome: Outcome, wait: timedelta, now: datetime) -> None
         ending = {"reason": reason, "is_unclear": outcome.is_unclear}
         SiteOrder.update(**state, **ending).where(*mine).execute()
     SiteOrder.update(claimed_until=None).where(*this_try).execute()
+
+
+def claimants() -> list[str]:
+    """The processes that hold claims of what is owed."""
+    held = (SiteOrder.callback == "waiting", SiteOrder.claimed_until.is_null(False))
+    return [row.claimed_by for row in SiteOrder.select(SiteOrder.claimed_by).where(*held).distinct()]
+
+
+def release(claimant: str) -> None:
+    """This process is dead: its tries hold off no other. When they are due stays, because the site may be importing what it was
+    told. Call inside a transaction."""
+    SiteOrder.update(claimed_until=None).where(
+        SiteOrder.callback == "waiting", SiteOrder.claimed_by == claimant
+    ).execute()
 
 
 def no_longer_owed(debts: Iterable[Debt]) -> set[int]:

@@ -1,6 +1,7 @@
 """Callbacks to a Pod that answers, refuses, hangs or is away."""
 
 import json
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from pod_jobs.catalog.store import retention, site_callbacks, site_orders, tasks
 from pod_jobs.janitor.callbacks import AT_ONCE, UNSTORED, Callbacks, Poster, purge, wait_after
 from pod_jobs.outside.exchange import Times
 from pod_jobs.settings import Settings, load
+from pod_jobs.system import process_identity
 from pod_jobs.system.sealing import Seal
 from tests.integration.catalog.conftest import NOW, later
 from tests.servers import QuietHandler, answering, wait_until
@@ -432,6 +434,40 @@ def test_a_janitor_that_dies_in_a_try_loses_nothing(settings: Settings, catalog:
     assert pod.got == []
     tend(sender, START + 661)
     assert row_of(task).callback == "delivered"
+
+
+@pytest.mark.parametrize("is_dead", [True, False])
+def test_who_wants_it_told_at_once_does_not_wait_for_the_claim_of_a_dead_janitor(
+    settings: Settings, catalog: None, pod: Pod, is_dead: bool
+) -> None:
+    task = order(pod.url)
+    end(task)
+    with subprocess.Popen(["sleep", "60"]) as janitor:
+        name = f"{janitor.pid}.{process_identity.place_id()}.{process_identity.start_ticks(janitor.pid)}"
+        (debt,) = site_callbacks.due("univ", later(START), 9)
+        assert site_callbacks.claim(debt, timedelta(minutes=11), later(START), name)
+        sender = callbacks(settings)
+        if is_dead:
+            janitor.kill()
+            janitor.wait()
+        tend(sender, START + 5)
+        assert pod.got == [], "Pod may be importing, and nobody wants it to be told at once"
+        site_callbacks.push(task.id, later(START + 6))
+        tend(sender, START + 7)
+        janitor.kill()
+    assert len(pod.got) == is_dead
+
+
+def test_the_claim_of_a_try_says_which_process_tries(settings: Settings, catalog: None, pod: Pod) -> None:
+    end(order(pod.url))
+    over, sender = hang(pod), callbacks(settings, read_s=20.0)
+    sender.tend(later(START))
+    assert site_callbacks.claimants() == [process_identity.own_name()]
+    sender.tend(later(START + 1))
+    assert site_callbacks.claimants() == [process_identity.own_name()], "it lives"
+    over.set()
+    tend(sender, START + 2)
+    assert site_callbacks.claimants() == []
 
 
 def test_who_wants_it_told_at_once_does_not_wait_for_the_try_under_way(
