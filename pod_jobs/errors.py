@@ -30,8 +30,7 @@ import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# code -> the sentence for a lecturer; {names} are filled from the error's facts.
-# Each has a French twin in web/translations; tests/test_translations.py checks that none is missing.
+# code -> the sentence for a lecturer, with facts of the error as {names}; each has a French twin in web/translations
 SENTENCES: dict[str, str] = {
     "source-empty": "The file is empty.",
     "source-not-media": "This file is not a video or a sound recording.",
@@ -136,6 +135,7 @@ SENTENCES: dict[str, str] = {
     "user-unknown": "The user {name} does not exist.",
     "last-administrator": "This is the last administrator who can sign in.",
     "user-exists": "The user {name} already exists.",
+    "user-name": "A user name is one line without spaces at its ends, not too long, and does not begin with {start}.",
     "instance-running": "This instance is already running.",
     "refused": "This is not possible in the current state.",
     "worker-version": "This machine runs version {theirs} of pod_jobs and the web app {ours}: install the same version there.",

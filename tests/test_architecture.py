@@ -79,7 +79,7 @@ FLOORS = {
         "models",
         "figures new_task permissions fingerprints id_lists kept_connections lane_filter seals site_words waiting_order",
     ),
-    "pod_jobs.instance": ("doctor backup joining", "prepare", "home learning_traces numbers redis_owner sites"),
+    "pod_jobs.instance": ("doctor backup joining", "prepare", "home learning_traces numbers people redis_owner sites"),
 }
 
 # room -> what it may not import although it lies on a floor below, or is foreign; the longest name that fits counts

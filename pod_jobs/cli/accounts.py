@@ -26,13 +26,12 @@ def user() -> None:
 @click.option("--link", is_flag=True, help="Print a one-time sign-in link instead of asking for a password.")
 def add_user(name: str, role: str, link: bool) -> None:
     """Create a person. The password is asked for, or read from standard input."""
-    from pod_jobs.catalog.store import users
+    from pod_jobs.instance import people
     from pod_jobs.instance.prepare import sign_in_link
 
     password_hash = None if link else _ask_password_hash()
     with open_catalog() as settings:
-        users.create(name, role, password_hash, datetime.now(UTC))
-        users.note("command-line", "user add", name, datetime.now(UTC), role)
+        people.add(name, role, password_hash, "command-line", datetime.now(UTC))
         click.echo(sign_in_link(settings, name) if link else f"{name} may sign in at {settings.public_url}")
 
 

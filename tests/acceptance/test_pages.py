@@ -1,6 +1,7 @@
 """The pages in a real browser: signing in, uploading, the list, the account."""
 
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from pod_jobs.catalog import database
 from pod_jobs.catalog.store import users
 from pod_jobs.settings import load
+from tests.acceptance.accessibility import violations
 from tests.acceptance.browser import Faults, sign_in, visitor
 from tests.acceptance.site import PASSWORD, Line, Outputs, Site, StandIn, make_clip
 from tests.servers import wait_until
@@ -306,11 +308,12 @@ def test_password_tokens_and_language(chromium: Browser, site: Site) -> None:
         expect(page.get_by_text("Rien ici pour l’instant")).to_be_visible()
 
 
-def test_an_administrator_without_a_password_gives_a_role_by_keyboard(chromium: Browser, site: Site) -> None:
+def test_an_administrator_without_a_password_adds_a_person_and_gives_a_role_by_keyboard(
+    chromium: Browser, site: Site
+) -> None:
     with database.connect(load(site.home).database_url).connection_context():
         new = users.create("noé", "admin", None, datetime.now(UTC))
         link = users.create_link(new, timedelta(hours=1), datetime.now(UTC))
-        users.create("zoë", "lecturer", None, datetime.now(UTC))
     with visitor(chromium, site) as (_, page, _):
         page.goto(f"/sign-in/{link}")
         page.get_by_role("button", name="Sign in as noé").press("Enter")
@@ -318,6 +321,10 @@ def test_an_administrator_without_a_password_gives_a_role_by_keyboard(chromium: 
         page.goto("/admin/people")
         reminder = page.get_by_text("You have no password yet, and your link was valid only once.")
         expect(reminder).to_be_visible()
+        page.get_by_label("User name").fill("zoë")
+        page.keyboard.press("Enter")
+        expect(page.get_by_label("The sign-in link of zoë, shown once")).to_have_value(re.compile("/sign-in/"))
+        assert violations(page) == []
         role = page.get_by_label("Role of zoë", exact=True)
         role.focus()
         page.keyboard.type("Video")

@@ -1,5 +1,6 @@
 """The page on which administrators see people and give them roles."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -79,8 +80,57 @@ def test_names_are_found_and_a_long_list_says_that_it_is_not_whole(
     page = browser.get(PAGE).text
     assert "Lecturer, switched off" in page and "&lt;b&gt;o&#39;neill&lt;/b&gt;" in page and "<b>o'" not in page
     assert page.count("No sign-in is known.") == 4 and "The first" not in page  # only ada came
-    assert browser.get(f"{PAGE}?text=%25").text.count('name="role"') == 0, "a % is no wild card"
+    assert browser.get(f"{PAGE}?text=%25").text.count(f'action="{ROLE}"') == 0, "a % is no wild card"
     assert "No name matches." in browser.get(f"{PAGE}?text=%25").text
-    assert browser.get(f"{PAGE}?text=EIL").text.count('name="role"') == 1
+    assert browser.get(f"{PAGE}?text=EIL").text.count(f'action="{ROLE}"') == 1
     monkeypatch.setattr(people, "MOST_PEOPLE", 2)
     assert "The first 2 of 5" in browser.get(PAGE).text
+
+
+def link_in(page: str) -> str:
+    """The sign-in link that the page shows; "" if it shows none."""
+    found = re.search(r'value="http[^"]*(/sign-in/[^"]+)"', page)
+    return found[1] if found else ""
+
+
+def test_a_person_is_added_and_signs_in_by_a_link_that_is_shown_once(
+    browser: Browser, app: Flask, catalog: None
+) -> None:
+    browser.sign_in("ada")
+    made = browser.send("POST", PAGE, data={"name": " zoë <b> ", "role": "team"})
+    link = link_in(made.text)
+    assert made.status_code == 201 and link and role_of("zoë <b>") == "team" and "zoë <b>" not in made.text
+    assert not link_in(browser.get(PAGE).text)
+    zoe = Browser(app)
+    assert zoe.send("POST", link).status_code == 303 and zoe.get("/team").status_code == 200
+    assert zoe.get("/account").status_code == 200 and Browser(app).send("POST", link).status_code == 410, "only once"
+    note = users.list_audit(9)[-2]
+    assert (note.who, note.action, note.subject, note.details) == ("ada", "user add", "zoë <b>", "team")
+    assert not any(link.rpartition("/")[2] in f"{line.subject} {line.details}" for line in users.list_audit(9))
+
+
+@pytest.mark.parametrize("name", ["", " ", "léa", "workers", "site-new", "two\nlines", "nul\0", "x" * 101])
+def test_a_name_that_cannot_be_added(browser: Browser, catalog: None, name: str) -> None:
+    browser.sign_in("ada")
+    before = len(users.list_users())
+    refused = browser.send("POST", PAGE, data={"name": name, "role": "lecturer"})
+    assert refused.status_code in (400, 409) and not link_in(refused.text) and len(users.list_users()) == before
+
+
+@pytest.mark.parametrize("role", ["worker", "application", "site", "king", ""])
+def test_nobody_is_added_with_a_role_of_programs(browser: Browser, catalog: None, role: str) -> None:
+    browser.sign_in("ada")
+    assert browser.send("POST", PAGE, data={"name": "zoë", "role": role}).status_code == 409
+    assert all(user.name != "zoë" for user in users.list_users())
+
+
+def test_a_person_who_lost_the_link_gets_another_and_a_program_gets_none(
+    browser: Browser, app: Flask, catalog: None
+) -> None:
+    browser.sign_in("ada")
+    made = browser.send("POST", f"{PAGE}/link", data={"name": "léa"})
+    assert made.status_code == 201 and Browser(app).send("POST", link_in(made.text)).status_code == 303
+    assert (users.list_audit(9)[-2].action, users.list_audit(9)[-2].subject) == ("user link", "léa")
+    for name in ("workers", "command-line", "moodle", "site-univ", "nobody", ""):
+        refused = browser.send("POST", f"{PAGE}/link", data={"name": name})
+        assert refused.status_code == 404 and not link_in(refused.text), name
