@@ -334,8 +334,10 @@ def _lines_run_in(copy: Path, folder: Path) -> LinesRun:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         arguments = ["-p", _lines_run.__name__, "-n", str(2 * (os.cpu_count() or 1)), "--dist", "worksteal"]
-        code, told = _pytest([*arguments, *SUITE], copy, {_lines_run.FOLDER: str(unfinished)}, time.monotonic() + SUITE_S)
-        if code not in TO_THE_END or not any(unfinished.glob("*.json")):  # each process of the tests writes its own as it ends
+        until = time.monotonic() + SUITE_S
+        code, told = _pytest([*arguments, *SUITE], copy, {_lines_run.FOLDER: str(unfinished)}, until)
+        # each process of the tests writes its own file as it ends
+        if code not in TO_THE_END or not any(unfinished.glob("*.json")):
             raise SystemExit(f"Not all tests were run to learn their lines: pytest's exit code {code}\n{told[-2000:]}")
         unfinished.rename(folder)
     return LinesRun(folder)
