@@ -46,6 +46,7 @@ LANE = {"name": "lrs", "url": "http://127.0.0.1:9/"}
 INSTANCE = (
     *("refused_s", "fair_wait_s", "fair_wait_jobs"),
     *("upload_mb_s", "upload_ratio_vs_nginx", "upload_peak_mb", "viewers_200_upload_loss_percent"),
+    *("viewers_200_upload_losses_percent", "viewers_200_poll_p95_ms", "viewers_200_poll_cpu_ms"),
 )
 PAGES = (
     "/team",
