@@ -13,7 +13,7 @@ from typing import Any
 import coverage
 import pytest
 
-FOLDER = "POD_JOBS_TEST_LINES_RUN"  # environment: the folder where each process of the tests writes (settings pass over POD_JOBS_TEST_…)
+FOLDER = "POD_JOBS_TEST_LINES_RUN"  # environment: each process of the tests writes in this folder
 SOURCE = "pod_jobs"
 
 
