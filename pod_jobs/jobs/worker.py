@@ -99,7 +99,7 @@ class PodWorker(Worker):
         self.board.say_idle()
         self.sign.look_at_disk()
         last_reason = ""
-        while not self._finishing and not self._stop_requested and (reason := self.gate.why_closed()):
+        while not self._stop_requested and (reason := self.gate.why_closed()):
             if reason != last_reason:
                 log.warning("%s takes no job now: %s", self.name, reason)
                 self.set_state(WorkerStatus.SUSPENDED)
@@ -108,6 +108,8 @@ class PodWorker(Worker):
             self.kept_reports.send_all()
             self.heartbeat()
             time.sleep(LOOK_S)
+            if self._finishing:
+                raise StopRequested
         if last_reason:
             log.info("%s takes jobs again", self.name)
             self.set_state(WorkerStatus.IDLE)

@@ -1,6 +1,7 @@
 """Workers that may not take a job: drained by people, or unfit, as a check of theirs says. Real workers."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,18 @@ def test_a_drained_worker_finishes_its_job_and_takes_no_other(redis: Redis, star
     assert workforce.strengths(redis, ["encoding"])["encoding"] == workforce.Strength(alive=0, suspended=1)
     drains.publish(redis, [])
     wait_until(lambda: queue.positions(redis, "encoding") == {}, 20)
+
+
+def test_a_drained_worker_that_is_told_to_end_takes_no_job_before(redis: Redis, start_worker: StartWorker) -> None:
+    """As when settings are read anew on a drained host, or there is a worker too many."""
+    worker = start_worker(encode=finish)
+    wait_until(lambda: state(redis) == ["idle"])
+    drains.publish(redis, [DRAIN])
+    wait_until(lambda: state(redis) == ["suspended"], 20)
+    enqueue(redis)
+    worker.signal(signal.SIGUSR1)
+    worker.wait()
+    assert queue.positions(redis, "encoding") == {"encode-7-g1": 1}
 
 
 def test_a_drain_of_other_workers_is_not_ones_own(redis: Redis, start_worker: StartWorker) -> None:
