@@ -24,20 +24,12 @@ import requests
 
 from benchmarks._host_faults import DISK_MB, FAULTS, HostFaults, Hosts
 from benchmarks._instance import wait_for
-from tests.acceptance.hosts import Network, network
+from tests.acceptance.hosts import LANE, Network, network
 from tests.acceptance.site import make_clip
-from tests.namespaces import NETWORK, WEB, can_be_made
+from tests.namespaces import WEB, can_be_made
 from tests.proxy import in_front_of
 
 NAMES = ("b", "c", "d")
-LANE = f"""
-[[xapi.lane]]
-name = "store"
-url = "http://{NETWORK}.4:8080/xAPI/statements"
-login = "pod"
-connect_timeout_s = 3.0
-read_timeout_s = 5.0
-"""
 SETTLE_S = 300  # longer than any time-out of ours
 MEAN_PAUSE_S = 2.0
 UPLOAD_EVERY_S = 2.0
@@ -87,7 +79,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def run(hosts: Hosts, options: argparse.Namespace) -> dict[str, Any]:
     made = hosts.network
-    hosts.start(LANE)
+    hosts.start()
     load = Load(made, make_clip(made.folder / "clip.mp4", seconds=12))
     load.start()
     wait_for(lambda: done_tasks(made), 40, "a first video is ready")
@@ -130,7 +122,7 @@ def count(hosts: Hosts, accepted: list[int]) -> dict[str, Any]:
     hollow = [video for _, video, state in states if state == "done" and not is_whole(made, video)]
     missing = [video for video in accepted if video not in known]
     came = defaultdict(set)
-    for line in hosts.records.read_text(encoding="utf-8").splitlines() if hosts.records.exists() else []:
+    for line in made.records():
         came[json.loads(line)["id"]].add(line)
     waiting = waiting_statements(hosts)
     made_statements = {id for (id,) in query(made, "select id from statement")}

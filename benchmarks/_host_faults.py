@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks._instance import ROOT, children_of
 from tests.acceptance.hosts import Network
-from tests.namespaces import NETWORK, Host
+from tests.namespaces import Host
 from tests.proxy import HttpProxy
 
 # name -> weight. Long outages are rare because they are long, not because they are harmless.
@@ -54,32 +54,20 @@ class Hosts:
         self.network, self.proxy = network, proxy
         self.near, self.other, self.far = network.hosts
         self.queues = {self.near: "encoding", self.other: "encoding", self.far: "xapi"}
-        self.records = network.folder / "records.jsonl"
-        self._store: subprocess.Popen[bytes] | None = None
         self._library = network.folder / "machine.so"
         source = ROOT / "benchmarks" / "_machine.c"
         command = ["cc", "-shared", "-fPIC", "-O2", "-o", str(self._library), str(source), "-ldl"]
         self.has_clocks = shutil.which("cc") is not None and subprocess.run(command, check=False).returncode == 0
 
-    def start(self, lane: str) -> None:
+    def start(self) -> None:
         for host, queue in self.queues.items():
             self.clock(host).write_bytes(bytes(16))
             home = self.network.home_of(host)
             home.mkdir()
             command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m,mode=0750", "tmpfs", str(home)]
             subprocess.run(command, check=True)
-            if host is not self.far:
-                self.network.join(host, queue, **self.variables(host))
-        line = self.network.pod_jobs("worker", "invite", "--queues", "xapi").partition("'")[2].partition("'")[0]
-        self.network.worker(self.far, "join", line, "--no-start")
-        home = self.network.home_of(self.far)
-        while not (home / "settings.toml").exists():
-            time.sleep(0.1)
-        with (home / "settings.toml").open("a", encoding="utf-8") as file:
-            file.write(lane)
-        (home / "secrets" / "lrs_store").write_text("a-password")
-        self.start_store()
-        self.network.run(self.far, "xapi", **self.variables(self.far))
+            join = self.network.join_with_store if host is self.far else self.network.join
+            join(host, queue, **self.variables(host))
 
     def clock(self, host: Host) -> Path:
         return self.network.folder / f"{host.namespace}.machine"
@@ -89,11 +77,6 @@ class Hosts:
         if self.has_clocks:
             own |= {"LD_PRELOAD": str(self._library), "CHAOS_MACHINE": str(self.clock(host))}
         return own
-
-    def start_store(self) -> None:
-        command = [sys.executable, "-m", "benchmarks._host_lrs", f"{NETWORK}.4", "8080", str(self.records)]
-        variables = {**os.environ, "PYTHONPATH": str(ROOT)}
-        self._store = self.far.start(command, self.network.folder / "store.log", variables)
 
     def processes(self, host: Host, name: str = "") -> list[int]:
         """The processes on a host whose command line contains `name`."""
@@ -158,7 +141,7 @@ class HostFaults:
 
         def on_again() -> None:
             if host is self.hosts.far:
-                self.hosts.start_store()
+                network.start_store(host)
             network.run(host, queue, **self.hosts.variables(host))
 
         return self._for(("power", host), self.dice.uniform(1, 6), host.kill, on_again)
@@ -215,12 +198,12 @@ class HostFaults:
 
     def _store_away(self, seconds: float) -> bool:
         def stop() -> None:
-            for pid in self.hosts.processes(self.hosts.far, "_host_lrs"):
+            for pid in self.hosts.processes(self.hosts.far, "record_store"):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGSTOP)
 
         def go_on() -> None:
-            for pid in self.hosts.processes(self.hosts.far, "_host_lrs"):
+            for pid in self.hosts.processes(self.hosts.far, "record_store"):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
 

@@ -65,7 +65,7 @@ OF_A_HOST = {
         f"{TOKENS}.test_a_token_runs_tasks_of_its_queues_alone",
         f"{TOKENS}.test_what_a_revoked_worker_wrote_is_not_taken",
         "integration/janitor/test_revoked.test_its_run_is_over_and_another_one_is_ordered",
-        "acceptance/test_hosts.test_a_cut_link_and_a_revoked_token",
+        "acceptance/test_hosts.test_a_cut_link_a_revoked_token_and_learning_traces",
     ),
     "a clock that is an hour off": (
         "integration/instance/test_doctor.test_a_clock_that_is_wrong",

@@ -1,4 +1,4 @@
-"""A web host and two hosts for encoders that share nothing with it but an address, in namespaces of the kernel."""
+"""A web host, and hosts that share nothing with it but an address, in namespaces of the kernel."""
 
 import os
 import subprocess
@@ -33,6 +33,15 @@ maxrate_kbps = 900
 audio_kbps = 64
 mp4 = false
 """
+# The settings of a network in which one host has a record store that no other host reaches
+LANE = """
+[[xapi.lane]]
+name = "store"
+url = "http://127.0.0.1:8080/xAPI/statements"
+login = "pod"
+connect_timeout_s = 3.0
+read_timeout_s = 5.0
+"""
 
 
 @dataclass
@@ -66,8 +75,33 @@ class Network:
 
     def join(self, host: Host, queue: str = "encoding", **variables: str) -> None:
         """Have a host join with one line, and run one worker of a queue."""
-        line = self.pod_jobs("worker", "invite", "--queues", queue).partition("'")[2].partition("'")[0]
-        self.worker(host, "join", line, queue, "--workers", "1", **variables)
+        self.worker(host, "join", self.invitation(queue), queue, "--workers", "1", **variables)
+
+    def invitation(self, queue: str) -> str:
+        return self.pod_jobs("worker", "invite", "--queues", queue).partition("'")[2].partition("'")[0]
+
+    def join_with_store(self, host: Host, queue: str = "xapi", **variables: str) -> None:
+        """Have a host join that has a record store, and run a worker that delivers to it what LANE says."""
+        self.worker(host, "join", self.invitation(queue), "--no-start")
+        home = self.home_of(host)
+        wait_until((home / "settings.toml").exists, 60, "it has joined")
+        with (home / "settings.toml").open("a", encoding="utf-8") as file:
+            file.write(LANE)
+        (home / "secrets" / "lrs_store").write_text("a-password")
+        self.start_store(host)
+        self.run(host, queue, **variables)
+
+    def start_store(self, host: Host) -> None:
+        command = [sys.executable, "-m", "tests.acceptance.record_store", "127.0.0.1", "8080", str(self._kept)]
+        host.start(command, self.folder / "store.log", {**os.environ, "PYTHONPATH": str(ROOT)})
+
+    def records(self) -> list[str]:
+        """The statements that its record store got, as JSON, in the order in which they came."""
+        return self._kept.read_text(encoding="utf-8").splitlines() if self._kept.exists() else []
+
+    @property
+    def _kept(self) -> Path:
+        return self.folder / "records.jsonl"
 
     def run(self, host: Host, queue: str, **variables: str) -> None:
         """Have a host that joined before run one worker of a queue."""

@@ -1,4 +1,5 @@
-"""Two hosts with encoders that share nothing with the web host but an address: real processes in namespaces of the kernel."""
+"""Two hosts with encoders and one with a record store, which share nothing with the web host but an address: real processes in
+namespaces of the kernel."""
 
 import threading
 import time
@@ -25,7 +26,7 @@ from tests.servers import need, wait_until
 @pytest.fixture
 def network() -> Iterator[Network]:
     need(namespaces.can_be_made(), "the right to make network namespaces")
-    with hosts.network() as made:
+    with hosts.network("b", "c", "d", settings=hosts.LANE) as made:
         yield made
 
 
@@ -35,8 +36,8 @@ def revoke_token_of(site: Site, host: Host) -> None:
         users.revoke_token(row.id, datetime.now(UTC))
 
 
-def test_a_cut_link_and_a_revoked_token(network: Network, tmp_path: Path) -> None:
-    site, (near, other) = network.site, network.hosts
+def test_a_cut_link_a_revoked_token_and_learning_traces(network: Network, tmp_path: Path) -> None:
+    site, (near, other, far) = network.site, network.hosts
     began = time.monotonic()
     network.join(near)
     clip = make_clip(tmp_path / "clip.mp4", seconds=40)
@@ -52,9 +53,11 @@ def test_a_cut_link_and_a_revoked_token(network: Network, tmp_path: Path) -> Non
 
     near.cut()
     threading.Timer(4, near.mend).start()
+    network.join_with_store(far)
     wait_until(lambda: site.api("GET", f"videos/{first}")["state"] == "ready", 120, "it is ready")
     (attempt,) = network.task_of(first)["attempts"]
     assert (attempt["host"], attempt["outcome"]) == (near.namespace, "done")
+    wait_until(network.records, 60, "its learning traces are in a store that only the third host reaches")
 
     second = site.upload("TP.mp4", clip)
     wait_until(lambda: network.progress(second).get("fraction", 0) > 0, 30, "the second one is encoded")
@@ -87,7 +90,7 @@ def test_the_job_of_a_host_that_is_cut_off_is_made_by_another_and_the_first_cann
 ) -> None:
     """The cut of 2 minutes in less time: the host stays cut off until another one has made its job. Of the 2 minutes, only the
     70 s until its signs of life expire are left out."""
-    site, (near, other) = network.site, network.hosts
+    site, (near, other, _) = network.site, network.hosts
     network.join(near)
     video = site.upload("Cours é.mp4", make_clip(tmp_path / "clip.mp4", seconds=24))
     wait_until(lambda: network.progress(video).get("fraction", 0) > 0, 60, "it is being encoded")

@@ -1,4 +1,4 @@
-"""A record store for the chaos run on hosts, in a process of its own: python -m benchmarks._host_lrs ADDRESS PORT FILE.
+"""A record store on a host of its own, in a process of its own: python -m tests.acceptance.record_store ADDRESS PORT FILE.
 
 It keeps each statement as a line of FILE, in the order in which they came, before it answers.
 """
