@@ -1,7 +1,7 @@
 """A proxy in front of the web app that refuses large bodies and now and then answers itself, in HTML."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import requests
@@ -65,8 +65,9 @@ def in_front_of(url: str, address: str = "127.0.0.1") -> Iterator[HttpProxy]:
                 if isinstance(headers, requests.structures.CaseInsensitiveDict) and name in headers:
                     self.send_header(name, headers[name])
             self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            with suppress(ConnectionError):  # whoever asked may have gone
+                self.end_headers()
+                self.wfile.write(body)
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on  # noqa: N815  # names of http.server
 
