@@ -2,8 +2,11 @@
 
 http_overhead_1gb   percent by which the encoding of a large recording takes longer by HTTP than from a shared folder, both on
                     loopback; --mb gives its size. The recording is short and of a high bit rate: the worst case
-fetch_s, send_s     seconds for fetching that recording, and for sending as many bytes
-peak_mb             highest memory of the worker meanwhile, without ffmpeg; growth_mb: of that, since before it began
+s3_overhead_1gb     the same through the bucket of an S3 server (rclone's), which runs on the same processors
+fetch_s, send_s     seconds for fetching that recording by HTTP, and for sending as many bytes; s3_fetch_s, s3_send_s: through
+                    the bucket
+peak_mb             highest memory of the worker meanwhile, by HTTP or through the bucket, without ffmpeg; growth_mb: of that,
+                    since before it began
 web_peak_mb         highest memory of the web app's process meanwhile; web_growth_mb: of that, since before it began
 first_picture_s     from the start of the job until the first seconds of a 10 min recording in 1080p can be watched, which a host
                     without a shared folder encodes by the usual ladder
@@ -13,7 +16,8 @@ lost, doubled, stuck    recordings without a result, with two results, still und
 """
 
 import argparse
-import resource
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -25,18 +29,15 @@ from typing import Any
 
 from benchmarks._instance import children_of
 from benchmarks._memory import peak_kib
-from pod_jobs.jobs.encode import build_plan, tools_of
-from pod_jobs.media.encode import encode
-from pod_jobs.settings import load
-from pod_jobs.storage import Run, Storage
-from pod_jobs.storage.over_http import OverHttp
-from pod_jobs.storage.shared_folder import SharedFolder
-from pod_jobs.storage.web_calls import WebCalls
+from pod_jobs.jobs.encode import tools_of
+from pod_jobs.settings import ROOT, load
+from pod_jobs.storage import Run
 from tests.acceptance.hosts import Network, network
 from tests.acceptance.site import Site, make_clip, serve
+from tests.s3 import SECRET_KEY, S3Server
 from tests.servers import KeyValueServer, short_folder, wait_until
 
-SUMMARY = "workers on other hosts: the cost of HTTP, adding a host, losing one"
+SUMMARY = "workers on other hosts: the cost of HTTP and S3, adding a host, losing one"
 NOISE_MBPS = 140  # bit rate of the recording
 TALK = ["-c:v", "libx264", "-preset", "veryfast", "-b:v", "4M", "-maxrate", "4M", "-bufsize", "8M"]  # as a camera's
 LOST_S = 200  # most seconds until the job of a dead host runs again
@@ -49,12 +50,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     with short_folder() as folder:
-        server = KeyValueServer(folder)
+        server, s3 = KeyValueServer(folder), S3Server(folder / "s3")
         server.start()
         try:
+            s3.start()
+            (folder / "home/secrets").mkdir(parents=True)
+            (folder / "home/secrets/s3_secret_key").write_text(SECRET_KEY)
+            (folder / "home/settings.toml").write_text(s3.settings)
             with serve(folder / "home", server) as site:
-                figures |= cost_of_http(site, folder, options.mb)
+                figures |= cost_of_ways(site, folder, options.mb)
         finally:
+            s3.stop()
             server.stop()
         with network("b", ladder="") as made:
             figures |= first_picture(made, folder)
@@ -63,42 +69,35 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return figures
 
 
-def cost_of_http(site: Site, folder: Path, size_mb: int) -> dict[str, Any]:
+def cost_of_ways(site: Site, folder: Path, size_mb: int) -> dict[str, Any]:
     recording = noise(folder / "noise.mp4", size_mb)
-    token = (site.home / "secrets/worker_token").read_text()
-    by_http = OverHttp(WebCalls(site.url, token), folder / "work", 10**12)
-    say(f"encoding {recording.stat().st_size / 1e6:.0f} MB from a shared folder, and by HTTP")
-    before_mb, web = peak_mb(), children_of(site.process.pid)
+    web = children_of(site.process.pid)
     web_before_mb = peak_of(web)
-    shared_s, _ = encoded_s(site, SharedFolder(site.home / "media"), recording)
-    http_s, fetch_s = encoded_s(site, by_http, recording)
-    run = begun(site, recording)
-    with by_http.work_on(run, tick, lambda chunks: None) as work:
-        shutil.copy(recording, work.begin() / "90p.mp4")
-        began = time.monotonic()
-        work.publish({"outputs": []})
-        send_s = time.monotonic() - began
-    return {
-        "http_overhead_1gb": round(100 * (http_s / shared_s - 1), 1),
-        "shared_s": round(shared_s, 1),
-        "http_s": round(http_s, 1),
-        "fetch_s": round(fetch_s, 1),
-        "send_s": round(send_s, 1),
-        "peak_mb": peak_mb(),
-        "growth_mb": round(peak_mb() - before_mb, 1),
+    say(f"encoding {recording.stat().st_size / 1e6:.0f} MB from a shared folder, by HTTP, and through a bucket")
+    shared, http, bucket = (worked(site, folder, way, recording) for way in ("shared", "http", "s3"))
+    http_sent, bucket_sent = (worked(site, folder, way, recording, recording) for way in ("http", "s3"))
+    far = (http, bucket, http_sent, bucket_sent)
+    figures = {
+        "http_overhead_1gb": 100 * (http["all_s"] / shared["all_s"] - 1),
+        "s3_overhead_1gb": 100 * (bucket["all_s"] / shared["all_s"] - 1),
+        "shared_s": shared["all_s"],
+        "http_s": http["all_s"],
+        "s3_s": bucket["all_s"],
+        "fetch_s": http["fetch_s"],
+        "s3_fetch_s": bucket["fetch_s"],
+        "send_s": http_sent["publish_s"],
+        "s3_send_s": bucket_sent["publish_s"],
+        "peak_mb": max(one["peak_mb"] for one in far),
+        "growth_mb": max(one["peak_mb"] - one["before_mb"] for one in far),
         "web_peak_mb": peak_of(web),
-        "web_growth_mb": round(peak_of(web) - web_before_mb, 1),
+        "web_growth_mb": peak_of(web) - web_before_mb,
     }
-
-
-def peak_mb() -> float:
-    """Highest memory of this process so far, in MB."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    return {name: round(figure, 1) for name, figure in figures.items()}
 
 
 def peak_of(pids: list[int]) -> float:
     """Highest memory so far of the largest of these processes, in MB."""
-    return round(max(map(peak_kib, pids)) / 1024, 1)
+    return max(map(peak_kib, pids)) / 1024
 
 
 def noise(path: Path, size_mb: int) -> Path:
@@ -125,16 +124,18 @@ def begun(site: Site, recording: Path) -> Run:
     return Run(*numbers, order.media, order.attempt, order.key)
 
 
-def encoded_s(site: Site, storage: Storage, recording: Path) -> tuple[float, float]:
-    """Seconds for all that a worker does for this recording, and those until it has the source."""
-    run, settings = begun(site, recording), load(site.home)
-    began = time.monotonic()
-    with storage.work_on(run, tick, lambda chunks: None) as work:
-        source = storage.source(run, run.source)
-        fetched_s = time.monotonic() - began
-        encoded = encode(source, work.begin(), build_plan(settings), tools_of(settings), lambda _: work.show())
-        work.publish({**asdict(encoded), "folder": run.folder})
-    return time.monotonic() - began, fetched_s
+def worked(site: Site, folder: Path, way: str, recording: Path, *sent: Path) -> dict[str, float]:
+    """What a worker with `worker.storage` = `way` says (_host_worker.py) of a run of this recording."""
+    home = site.home if way == "shared" else folder / f"worker-{way}"
+    if not home.exists():
+        (home / "secrets").mkdir(parents=True)
+        shutil.copy(site.home / "secrets/worker_token", home / "secrets")
+    own = {"POD_JOBS_WORKER__STORAGE": way, "POD_JOBS_WORKER__CATALOG_URL": site.url, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "benchmarks._host_worker", str(home), *map(str, sent)]
+    run = json.dumps(asdict(begun(site, recording)))
+    done = subprocess.run(command, input=run, env={**os.environ, **own}, check=True, stdout=subprocess.PIPE, text=True)
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
 
 
 def first_picture(made: Network, folder: Path) -> dict[str, Any]:
@@ -184,9 +185,6 @@ def with_hosts(made: Network, folder: Path) -> dict[str, Any]:
         "doubled": max(0, sum(one["outcome"] == "done" for one in task["attempts"]) - 1),
         "stuck": int(task["state"] in ("waiting", "running")),
     }
-
-
-def tick() -> None: ...
 
 
 def say(words: str) -> None:

@@ -2,6 +2,7 @@
 
 First requests go to the app in this process, as a member of the team and as one of a hundred lecturers, so that the figures are
 processor time of the server and no network. `polls` ask again with the ETag of the last answer, and nothing has changed.
+`calls` are those of workers, who begin tasks and report how they ended.
 Then a real instance is asked: _uploads.py.
 """
 
@@ -22,7 +23,7 @@ from flask.testing import FlaskClient
 from peewee import PostgresqlDatabase
 
 from benchmarks._uploads import measure_uploads
-from pod_jobs.catalog import database, models
+from pod_jobs.catalog import database, models, seals
 from pod_jobs.catalog.fingerprints import fingerprint, general_form
 from pod_jobs.catalog.models import Attempt, ErrorGroup, Output, Task, User, Video
 from pod_jobs.catalog.store import users
@@ -109,6 +110,7 @@ def _longest(by_database: dict[str, Any]) -> dict[str, Any]:
     return {
         "pages": {page: max(one["pages"][page] for one in found) for page in found[0]["pages"]},
         "poll_p95_ms": max(one["poll_p95_ms"] for one in found),
+        "worker_call_p95_ms": max(max(one["calls"].values()) for one in found),
         "bulk_requeue_10000_s": max(one["bulk_requeue_s"] for one in found),
     }
 
@@ -120,6 +122,7 @@ def table(figures: dict[str, Any]) -> str:
         lines.append(f"{name}: {found['bulk_requeue']} requeued in {found['bulk_requeue_s']:.1f} s")
         for group in ("pages", "polls"):
             lines += [f"  {page:40} {p95:7.1f} ({found['median_ms'][page]:.1f})" for page, p95 in found[group].items()]
+        lines += [f"  POST …/{call:32} {p95:7.1f}" for call, p95 in found["calls"].items()]
     return "\n".join(lines)
 
 
@@ -171,7 +174,7 @@ def _one(url: str, redis_url: str, options: argparse.Namespace) -> dict[str, Any
             _fill_statements(options.statements)
             database.renew_statistics(catalog)  # as the servers do by themselves within a minute
             print(f"filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
-        figures = _ask(app, tokens, options.asked)
+        figures = _ask(app, tokens, options.asked) | {"calls": _calls(app, tokens["worker"], options)}
         with catalog.connection_context(), app.app_context():
             count, taken_s = _requeue()
         return {**figures, "bulk_requeue": count, "bulk_requeue_s": round(taken_s, 2)}
@@ -190,7 +193,8 @@ def _fill(tasks: int) -> dict[str, str]:
     for table in (Video, Task):
         if isinstance(models.database.obj, PostgresqlDatabase):
             table.raw(f"SELECT setval('{table._meta.table_name}_id_seq', {tasks})").execute()  # noqa: S608
-    return {"team": users.create_token(team, "bench", now), "lecturer": users.create_token(people[0], "bench", now)}
+    callers = {"team": team, "lecturer": people[0], "worker": users.create("worker", "worker", None, now)}
+    return {role: users.create_token(user, "bench", now) for role, user in callers.items()}
 
 
 def _fill_slice(numbers: range, tasks: int, people: list[User], chance: random.Random, now: datetime) -> None:
@@ -329,13 +333,35 @@ def _ask(app: Flask, tokens: dict[str, str], times: int) -> dict[str, Any]:
     }
 
 
+def _calls(app: Flask, token: str, options: argparse.Namespace) -> dict[str, float]:
+    """The 95th percentile in milliseconds of what a worker calls: the beginning of a waiting task, and the report on its end."""
+    client, headers = app.test_client(use_cookies=False), {"Authorization": f"Token {token}"}
+    taken: dict[str, list[float]] = {"start": [], "report": []}
+    for task in range(options.tasks - options.asked, options.tasks + 1):
+        path, worker = f"/api/v1/tasks/{task}", {"worker": "encoding.bench.1", "host": "bench", "pid": 1}
+        order, milliseconds = _timed(client, "POST", f"{path}/start", headers, json={"generation": 1, **worker})
+        taken["start"].append(milliseconds)
+        report = {"generation": 1, "attempt": order.json["attempt"], "worker": worker["worker"], "outcome": "error"}
+        report |= {"error_code": CODES[0], "reason": REASONS[0].format(n=task)}
+        sealed = {**headers, seals.HEADER: seals.seal_of(order.json["key"], report)}
+        taken["report"].append(_timed(client, "POST", f"{path}/report", sealed, json=report)[1])
+    return {call: round(_p95(milliseconds[1:]), 1) for call, milliseconds in taken.items()}
+
+
 def _milliseconds(client: FlaskClient, path: str, headers: dict[str, str], status: int) -> float:
+    return _timed(client, "GET", path, headers, status)[1]
+
+
+def _timed(
+    client: FlaskClient, method: str, path: str, headers: dict[str, str], status: int = 200, **more: Any
+) -> tuple[Any, float]:
+    """The answer, and milliseconds until all of it was there."""
     began = time.perf_counter()
-    response = client.get(path, headers=headers, buffered=True)
+    response = client.open(path, method=method, headers=headers, buffered=True, **more)
     taken = (time.perf_counter() - began) * 1000
     if response.status_code not in (status, 200):
         raise RuntimeError(f"{path}: {response.status_code} {response.text[:200]}")
-    return taken
+    return response, taken
 
 
 def _requeue() -> tuple[int, float]:
