@@ -7,6 +7,7 @@ import json
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -17,8 +18,18 @@ class Answering(BaseHTTPRequestHandler):
         statements = said if isinstance(said, list) else [said]
         with self.file.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(one, sort_keys=True) + "\n" for one in statements)
-        body = json.dumps([one["id"] for one in statements]).encode()
-        self.send_response(200)
+        self.answer(200, [one["id"] for one in statements])
+
+    def do_GET(self) -> None:
+        """A worker asks whether a statement arrived when it got no answer."""
+        (wanted,) = parse_qs(urlsplit(self.path).query).get("statementId", [""])
+        lines = self.file.read_text(encoding="utf-8").splitlines() if self.file.exists() else []
+        found = next((one for one in map(json.loads, lines) if one["id"] == wanted), None)
+        self.answer(200 if found else 404, found or {})
+
+    def answer(self, status: int, value: object) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("X-Experience-API-Version", "1.0.3")
         self.send_header("Content-Length", str(len(body)))
