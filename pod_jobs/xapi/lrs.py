@@ -246,6 +246,8 @@ def classify_get(status: int, headers: Any, content: bytes) -> Found | Transient
             return Found(value)
         statements = value["statements"] if isinstance(value["statements"], list) else []
         return Found(next((item for item in statements if isinstance(item, dict)), None))
+    if status == requests.codes.not_implemented:  # it answers no questions, and never will: no reason to wait
+        return Misconfigured(str(status))
     return _other(status, headers, f"{status} {_text(content)}".strip())
 
 

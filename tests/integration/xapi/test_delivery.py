@@ -290,8 +290,11 @@ def test_after_a_slow_answer_the_ids_are_asked_for_before_anything_is_sent_again
     client.close()
 
 
-def test_a_login_that_may_write_but_not_read_delivers_after_a_failure(client: LrsClient, lrs: StrictLrs) -> None:
-    lrs.mischief.append(Mischief(status=403))  # the question for an id
+@pytest.mark.parametrize("status", [403, 501])
+def test_where_one_may_write_but_not_read_delivery_goes_on_after_a_failure(
+    client: LrsClient, lrs: StrictLrs, status: int
+) -> None:
+    lrs.mischief.append(Mischief(status=status))  # the question for an id
     delivery = deliver(batch(), client, failures=1)
     assert (delivery.lane, len(lrs.statements)) == (LaneState.OPEN, 100)
 

@@ -89,6 +89,7 @@ def test_retry_after(text: str | None, wait_s: float | None) -> None:
         (200, b'{"statements": 3}', Found(None)),
         (404, b"", Found(None)),
         (400, b"", Misconfigured("400")),
+        (501, b"", Misconfigured("501")),
         (200, b"[]", Misconfigured("200 []")),
     ],
 )
