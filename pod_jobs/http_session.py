@@ -1,4 +1,4 @@
-"""How workers, and commands for them, call our web app and an S3 server: no proxy, and the certificates of the system."""
+"""How workers and commands call our web app, and an S3 server: no proxy, and the certificates of the system."""
 
 import requests
 

@@ -8,6 +8,7 @@ import requests
 
 from pod_jobs.answers import problem_in
 from pod_jobs.cli.base import Fault, demand_instance
+from pod_jobs.http_session import new_session
 from pod_jobs.settings import Settings
 
 CONNECT_TIMEOUT_S = 3
@@ -24,8 +25,7 @@ class Api:
         demand_instance(settings)
         self.url = f"{settings.catalog_url}/api/v1"
         self._home = settings.home
-        self._session = requests.Session()
-        self._session.trust_env = False  # ignore proxies and .netrc of the environment
+        self._session = new_session()
         self._session.headers["Authorization"] = f"Token {settings.secret('cli_token')}"
 
     def get(self, path: str, **query: object) -> Any:
