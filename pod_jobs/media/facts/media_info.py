@@ -1,6 +1,9 @@
 """What a file holds, as the probe found it. Plain values."""
 
+import re
 from dataclasses import dataclass
+
+FORMAT_NAME = re.compile("[A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ class VideoTrack:
     pause_s: float | None = None  # the longest time from a frame to the next; None: not all of them were looked at
     ends_early_s: float | None = None  # before the end of the file; None: not known
     still_share: float = 0.0  # share of frames so small that they may repeat the one before, 0..1; by the index
+
+    def __post_init__(self) -> None:
+        if not FORMAT_NAME.fullmatch(self.pix_fmt):  # graphs of filters hold it as it is
+            raise ValueError(f"{self.pix_fmt[:40]!r} is no name of a pixel format")
 
     @property
     def display_size(self) -> tuple[int, int]:

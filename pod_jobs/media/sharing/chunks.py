@@ -93,14 +93,15 @@ def write_layout(shared: Path, layout: Layout) -> None:
 
 
 def read_layout(shared: Path) -> Layout | None:
-    """The layout; None when there is nothing left to help with, or when another version of pod_jobs wrote it."""
+    """The layout; None when there is nothing left to help with, or when another version of pod_jobs wrote it. It may come from
+    another host, which has no say in the files and options of this one's ffmpeg: a shared picture has no scene."""
     try:
         layout = _LAYOUT.validate_json(plain_files.read_bytes(shared / LAYOUT))
     except (FileNotFoundError, ValidationError):
         return None
     if layout.program != pod_jobs.__version__ or layout.encoder not in PROCESSOR_ENCODERS:
         return None
-    return replace(layout, picture=replace(layout.picture, encoder=PROCESSOR_ENCODERS[layout.encoder]))
+    return replace(layout, picture=replace(layout.picture, encoder=PROCESSOR_ENCODERS[layout.encoder], scene=None))
 
 
 def this_worker() -> str:

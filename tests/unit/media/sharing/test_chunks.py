@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 import pod_jobs
 from pod_jobs.media.planning.chunk_grid import Chunk
+from pod_jobs.media.planning.limits import Source
+from pod_jobs.media.planning.scene import Scene
 from pod_jobs.media.planning.streams import Picture
 from pod_jobs.media.sharing import chunks
 from tests.unit.media.samples import LIMITS, planned, video
@@ -42,6 +45,21 @@ def test_the_layout_of_another_version_is_none_to_help_with(shared: Path, change
     path = shared / chunks.LAYOUT
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     assert chunks.read_layout(shared) is None
+
+
+def test_another_worker_chooses_neither_files_nor_filters_of_ours(shared: Path) -> None:
+    """A layout comes from other hosts too."""
+    path = shared / chunks.LAYOUT
+    document = json.loads(path.read_text())
+    picture, track = document["picture"], document["picture"]["track"]
+    foreign = Source("/etc/shadow", "data", decoder=("-an_option", "of its own"))
+    scene = Scene((foreign,), (), None, None, (), None, 640, 360, Fraction(25))
+    said = TypeAdapter(Scene).dump_python(scene, mode="json")
+    path.write_text(json.dumps({**document, "picture": {**picture, "scene": said}}))
+    assert chunks.read_layout(shared) == LAYOUT
+    for pix_fmt in ("yuv420p,movie=/etc/shadow", "yuv420p;movie", "yuv420p ", "yuv420p\n"):
+        path.write_text(json.dumps({**document, "picture": {**picture, "track": {**track, "pix_fmt": pix_fmt}}}))
+        assert chunks.read_layout(shared) is None, pix_fmt
 
 
 def test_what_is_cleared_leaves_no_file_open(shared: Path) -> None:
