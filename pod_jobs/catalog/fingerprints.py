@@ -5,11 +5,15 @@ import re
 
 CHARACTERS = 16  # of a fingerprint, in hexadecimal
 LAST_LINES = 3  # of a long reason: ffmpeg warns of many things before it says why it ends
-# What differs from one recording to the next -> what stands for it. The order matters: a path may hold numbers.
+# What differs from one recording to the next -> what stands for it. The order matters: a path may hold numbers. A reason may be
+# the words of a hostile file, so no pattern may try a text of one kind of character again from each place in it.
 _PARTICULARS = (
-    (re.compile(r"\w+://\S+"), "…"),
-    (re.compile(r"([\"'])(?:(?!\1).)*/(?:(?!\1).)*\1"), "…"),  # a path in quotes may hold spaces
-    (re.compile(r"(?<![\w.])(?:/[^\s:,;'\"()]+|(?:[^\s/:,;'\"()]+/){2,}[^\s:,;'\"()]*)"), "…"),
+    (re.compile(r"(?<!\w)\w++://\S+"), "…"),
+    (re.compile(r"([\"'])(?:(?!\1)[^/\n])*+/(?:(?!\1).)*+\1"), "…"),  # a path in quotes may hold spaces
+    (
+        re.compile(r"(?<![\w.])/[^\s:,;'\"()]+|(?<![^\s/:,;'\"()])(?:[^\s/:,;'\"()]++/){2,}[^\s:,;'\"()]*"),
+        "…",
+    ),
     (re.compile(r" @ (?:0x)?[0-9a-f]+\]"), "]"),  # [h264 @ 0x55d0c8]
     (re.compile(r"\b0x[0-9a-fA-F]+\b"), "#"),
     (re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"), "…"),

@@ -33,8 +33,7 @@ def save() -> ResponseReturnValue:
     if unknown := sorted(given.keys() - {*FIELDS}):
         raise Malformed(f"fields: {unknown[0]!r} is none of {', '.join(FIELDS)}")
     fields = {name: answers.field(given, name, str) for name in given}
-    if too_long := [name for name, value in fields.items() if len(value) > task_filters.LONGEST]:
-        raise Malformed(f"{too_long[0]}: at most {task_filters.LONGEST} characters")
+    task_filters.check_lengths(fields)
     asked = task_filters.read(fields)
     if asked.faults:
         raise Malformed(" ".join(asked.faults))

@@ -214,6 +214,7 @@ def _filter(given: dict[str, Any], *, may_be_empty: bool = False) -> TaskFilter:
     if unknown := sorted(given.keys() - {*TEXTS, *INSTANTS}):
         raise Malformed(f"filter: {unknown[0]!r} is none of {', '.join((*TEXTS, *INSTANTS))}")
     texts: Any = {name: answers.field(given, name, str) for name in TEXTS if name in given}
+    task_filters.check_lengths(texts)
     if not may_be_empty and not any((*texts.values(), *(name in given for name in INSTANTS))):
         raise Malformed("filter: it chooses every task; name at least one field")
     if texts.get("state", TASK_STATES[0]) not in TASK_STATES:

@@ -11,7 +11,7 @@ from pod_jobs import hand_over
 from pod_jobs.captions.folding import fold
 from pod_jobs.catalog.models import TASK_STATES
 from pod_jobs.catalog.store.task_search import TaskFilter
-from pod_jobs.errors import SENTENCES, sentence_in
+from pod_jobs.errors import SENTENCES, Malformed, sentence_in
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.services import services
 
@@ -45,6 +45,12 @@ def read(given: Mapping[str, str]) -> Asked:
     if fields.get("queue", QUEUES[0]) not in QUEUES:
         faults.append(gettext("There is no queue %(name)s.", name=fields["queue"]))
     return Asked(fields, made({name: fields.get(name, "") for name in TEXTS}, days), faults)
+
+
+def check_lengths(fields: Mapping[str, str]) -> None:
+    """Errors: Malformed."""
+    if too_long := [name for name, value in fields.items() if len(value) > LONGEST]:
+        raise Malformed(f"{too_long[0]}: at most {LONGEST} characters")
 
 
 def made(texts: Mapping[str, str], days: Mapping[str, Any]) -> TaskFilter:

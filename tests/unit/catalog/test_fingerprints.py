@@ -1,5 +1,7 @@
 """Failures of one cause get one fingerprint, and others do not."""
 
+import time
+
 import pytest
 
 from pod_jobs.catalog.fingerprints import fingerprint, general_form
@@ -39,6 +41,14 @@ def test_kind_and_code_count() -> None:
     marks = {fingerprint(kind, code, "x") for kind in ("encode", "verify") for code in ("internal", None)}
     assert len(marks) == 4 and all(len(mark) == 16 for mark in marks)
     assert general_form(None) == ""
+
+
+@pytest.mark.parametrize("piece", ["%", "%a", "1a", "w", "/", "'", "'/", "a-1-g", "0.", "\"'", "a/ ", " @ 0"])
+def test_no_words_of_a_hostile_file_take_long(piece: str) -> None:
+    for text in (piece * (50_000 // len(piece)), "'" + piece * (50_000 // len(piece))):
+        began = time.process_time()
+        general_form(text)
+        assert time.process_time() - began < 2.0, "ten thousand times as long, when it grows with the square"
 
 
 def test_a_traceback_keeps_its_last_lines() -> None:

@@ -89,6 +89,8 @@ def test_what_one_person_may_have_waiting_holds_within_one_call(
         {"filter": {"state": "broken"}},
         {"filter": {"status": "error"}},
         {"filter": {"state": 3}},
+        {"filter": {"text": "%" * 251}},
+        {"filter": {"host": "x" * 251}},
         {"filter": {"since": "2026-01-02T03:04:05"}},
         {"filter": {"until": "yesterday"}},
     ],

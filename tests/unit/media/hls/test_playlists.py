@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 
 import pytest
@@ -26,6 +27,12 @@ GROWING = """#EXTM3U
 """
 AUDIO = AudioRendition("audio", "Français", "fr", "mp4a.40.2", channels=2, peak_bps=130_000, average_bps=128_000)
 LOW = Variant("360p", 640, 360, 27.4166, "avc1.64001e", peak_bps=900_000, average_bps=500_000)
+
+
+def test_a_hostile_playlist_takes_no_long_time() -> None:
+    began = time.process_time()
+    assert parse_playlist("#EXTM3U\n#EXT-X-MAP:" + "1" * 200_000).init_bytes == 0
+    assert time.process_time() - began < 2.0
 
 
 def test_a_growing_playlist() -> None:
