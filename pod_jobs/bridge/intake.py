@@ -60,13 +60,16 @@ class Intake:
         return self._take_order(message, order, now, since)
 
     def refuse(self, content: str, fault: PodJobsError, now: datetime) -> None:
-        """Store a message that cannot be carried out as a failed task, once. `content` stands for what is in it."""
+        """Store a message that cannot be carried out as a failed task, once; but not very many of them in a day. `content` stands
+        for what is in it."""
         log.warning("site %s: a message is refused: %s", self._site.name, " ".join(fault.reason.split()))
         public_id = str(uuid.uuid5(UNREADABLE, content))
-        asked = self._asked(public_id, {"task_type": "encoding", "source_url": "", "parameters": {}}, "message")
-        with_free_number(
-            self._settings.media, lambda: site_orders.refuse(self._owner(), asked, NewTask(pod.KIND), fault, now)
-        )
+        document = {"task_type": "encoding", "source_url": "", "parameters": {}}
+        asked = self._asked(public_id, document, "message", "refused message")
+        if not site_orders.are_enough(asked, now):
+            with_free_number(
+                self._settings.media, lambda: site_orders.refuse(self._owner(), asked, NewTask(pod.KIND), fault, now)
+            )
 
     def _check_paths(self, message: Message, order: CeleryOrder) -> None:
         """Errors: OrderFault for a source, or a place for the result, outside of the site's folder. A worker looks at these and

@@ -9,7 +9,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pod_jobs.catalog.database import transaction
@@ -20,6 +20,7 @@ from pod_jobs.catalog.store import instance, tasks, users, videos
 from pod_jobs.errors import NotFound, PodJobsError, Refused
 
 PUBLIC_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+MOST_REFUSED = 50  # see `are_enough`
 SAME = ("task_type", "source_url", "parameters", "notify_url", "app_name", "etab_name")
 
 
@@ -104,10 +105,10 @@ def refuse(owner: User, asked: Asked, new: NewTask, fault: PodJobsError, now: da
     return is_new
 
 
-def count_since(asked: Asked, since: datetime) -> int:
-    """How many orders of this site and fingerprint were stored since then."""
+def are_enough(asked: Asked, now: datetime) -> bool:
+    """Were so many orders of this site and fingerprint stored in the last 24 h that one more refused one tells nobody anything?"""
     same = (SiteOrder.site == asked.site, SiteOrder.fingerprint == asked.fingerprint)
-    return int(SiteOrder.select().where(*same, SiteOrder.created_at > since).count())
+    return bool(SiteOrder.select().where(*same, SiteOrder.created_at > now - timedelta(days=1)).count() >= MOST_REFUSED)
 
 
 def _known(public_id: str) -> SiteOrder | None:

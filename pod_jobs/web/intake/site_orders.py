@@ -10,7 +10,6 @@ import json
 import logging
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -39,7 +38,6 @@ LONGEST = 4000  # characters of a field
 MOST_PARAMETERS = 32_000  # bytes of JSON
 SHOWN = 500  # characters of a field of a refused order
 REFUSED = uuid.UUID("b6a0f3c4-92d7-5f0e-8c55-1f7d2b3e4a60")  # of our own; names refused orders
-MOST_REFUSED = 50  # failed tasks for refused orders of one site in 24 h
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def note_refusal(user: User, raw: bytes, document: dict[str, Any], fault: PodJob
         title=_title({**shown, "parameters": {}}) or "order",
         public_id=str(uuid.uuid5(REFUSED, f"{site.name} {fault.code} {content}")),
     )
-    if site_orders.count_since(asked, at - timedelta(days=1)) < MOST_REFUSED:
+    if not site_orders.are_enough(asked, at):
         orders.with_free_number(lambda: site_orders.refuse(user, asked, NewTask(kind, "", {}, purpose), fault, at))
 
 

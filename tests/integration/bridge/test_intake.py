@@ -15,7 +15,7 @@ from pod_jobs.bridge.rounds import Broker, list_brokers, serve
 from pod_jobs.catalog import database as catalog_database
 from pod_jobs.catalog.models import Outbox, Task
 from pod_jobs.catalog.site_models import SiteOrder
-from pod_jobs.catalog.store import instance, tasks, users
+from pod_jobs.catalog.store import instance, site_orders, tasks, users
 from pod_jobs.catalog.trace_models import Statement
 from pod_jobs.celery.broker import SINCE, BrokerQueue
 from pod_jobs.celery.shared_folder import MARK
@@ -209,6 +209,17 @@ def test_what_cannot_be_carried_out_is_kept_aside_and_is_a_failed_task(
     BrokerQueue(redis, "encoding").offer_refused()
     rounds(settings)
     assert Task.select().count() == 4 and BrokerQueue(redis, "encoding").count_refused() == 3
+
+
+def test_a_broker_full_of_nonsense_fills_no_table(
+    settings: Settings, pod: SmallCeleryPod, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site_orders, "MOST_REFUSED", 2)
+    redis.lpush("encoding", *(f"nonsense {number}" for number in range(4)))
+    pod.encode(video(pod))
+    rounds(settings)
+    assert sorted(task.state for task in Task.select()) == ["error", "error", "waiting"]
+    assert BrokerQueue(redis, "encoding").count_refused() == 4
 
 
 def test_what_is_wrong_with_an_order_that_names_its_video_is_told_to_pod(

@@ -14,14 +14,13 @@ from werkzeug.test import TestResponse
 from pod_jobs import hand_over
 from pod_jobs.catalog.models import Attempt, Outbox, Task, User, Video
 from pod_jobs.catalog.site_models import SiteOrder
-from pod_jobs.catalog.store import site_callbacks, users
+from pod_jobs.catalog.store import site_callbacks, site_orders, users
 from pod_jobs.catalog.store.waiting_line import Limits
 from pod_jobs.instance import sites
 from pod_jobs.jobs import keys, queue
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
-from pod_jobs.web.intake import site_orders
 from pod_jobs.web.services import now
 from tests.integration.web.conftest import Browser, Caller, Worker
 
