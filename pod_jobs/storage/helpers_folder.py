@@ -117,7 +117,7 @@ class HelpersFolder:
         self.layout()
         states = {}
         for helper in self._ids():
-            with suppress(FileNotFoundError):  # it has just left
+            with suppress(FileNotFoundError, Superseded):  # it has just left
                 states[helper] = self._state(helper)
         return states
 

@@ -292,6 +292,7 @@ def test_two_that_join_at_once_get_two_numbers(tmp_path: Path, monkeypatch: pyte
     (tmp_path / f"videos/000003/encode-7-g1.helpers/{first}/files/360p.m4s").unlink()
     (tmp_path / f"videos/000003/encode-7-g1.helpers/{first}/files").rmdir()  # it is just leaving
     assert [file.read() for file in folder.open_files()] == [b"x"], "those of the others are told"
+    assert len(folder.states()) == 1
 
 
 def test_what_killed_helpers_left_here_goes_after_a_day(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
