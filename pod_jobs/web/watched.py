@@ -119,7 +119,8 @@ def _read(rows: Sequence[tuple[str, datetime, str]]) -> tuple[list[LastReport], 
 def _has_length(statement: dict[str, Any], length_s: float) -> bool:
     """Is the statement about a video of this length? One that does not tell it counts."""
     length = value_at(statement, "context", "extensions", EXTENSION + "length")
-    return not isinstance(length, int | float) or abs(length - length_s) <= SAME_LENGTH_S
+    # compared without arithmetic: an integer may be too large for it
+    return not isinstance(length, int | float) or length_s - SAME_LENGTH_S <= length <= length_s + SAME_LENGTH_S
 
 
 def _attempts(last_reports: Sequence[LastReport], completed: Container[str], *, named: bool) -> list[Attempt]:

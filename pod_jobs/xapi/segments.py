@@ -6,6 +6,7 @@ Segment = tuple[float, float]  # from, to; from <= to
 
 FROM_TO = "[.]"  # the profile's separators, which cannot be mistaken for a decimal comma or point
 BETWEEN = "[,]"
+LONGEST_S = 1e9  # 30 years: of a later moment, slices and sums could not be computed
 
 
 def parse_segments(text: str) -> list[Segment] | None:
@@ -17,7 +18,7 @@ def parse_segments(text: str) -> list[Segment] | None:
             segment = float(begin), float(end)
         except ValueError:
             return None
-        if not separator or not 0 <= segment[0] <= segment[1] < float("inf"):
+        if not separator or not 0 <= segment[0] <= segment[1] <= LONGEST_S:
             return None
         segments.append(segment)
     return segments

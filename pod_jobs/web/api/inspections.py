@@ -15,6 +15,7 @@ from pod_jobs.catalog.models import Video
 from pod_jobs.catalog.store import inspections, instance, videos
 from pod_jobs.errors import SENTENCES, Malformed, Refused, translated_os_errors
 from pod_jobs.web.api import answers
+from pod_jobs.web.api.results import Facts
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import orders
 from pod_jobs.web.services import checked_media, now, services
@@ -46,7 +47,14 @@ class Inspection:
     picture: str = ""
 
 
-INSPECTION = TypeAdapter(Inspection)
+@dataclass(frozen=True)
+class Seen:
+    """The part of an Inspection that is stored as it came."""
+
+    facts: Facts = Facts()
+
+
+INSPECTION, SEEN = TypeAdapter(Inspection), TypeAdapter(Seen)
 
 
 @blueprint.post("/videos/<int:video_id>/inspection/start")
@@ -69,6 +77,7 @@ def accept(video_id: int) -> ResponseReturnValue:
     """What was found, as `Inspection`. Errors: NotFound, Forbidden, Malformed; Refused when nobody waits for it any more."""
     _require_queue()
     inspection: Inspection = answers.body_as(INSPECTION)
+    answers.body_as(SEEN)
     video = videos.get(video_id)
     if inspection.fault is not None:
         _end_tasks(video, inspection.fault)

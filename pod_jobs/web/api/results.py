@@ -26,6 +26,7 @@ from pod_jobs.errors import (
     ServiceUnavailable,
     translated_os_errors,
 )
+from pod_jobs.jobs.drain_scope import REPORTS
 from pod_jobs.settings.ordered import settings_of_order
 from pod_jobs.storage.web_host_folder import WebHostFolder
 from pod_jobs.system.versions import differ
@@ -61,10 +62,51 @@ class Remark:
 
 
 @dataclass(frozen=True)
+class Timeline:
+    """The fields of media.planning.cut.Timeline.document."""
+
+    ranges: tuple[tuple[Amount, Amount], ...]
+    offset_s: Amount
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What pages and callbacks read of media.facts.media_info.VideoTrack."""
+
+    codec: str = ""
+    width_px: Count = 0
+    height_px: Count = 0
+    display_size: tuple[Count, Count] = (0, 0)
+    fps: Amount | None = None
+
+
+@dataclass(frozen=True)
+class Track:
+    """The same of AudioTrack and SubtitleTrack."""
+
+    codec: str = ""
+    channels: Count = 0
+    sample_rate_hz: Count = 0
+    language: str = ""
+
+
+@dataclass(frozen=True)
 class Facts:
-    """The only field that the catalog itself reads of the facts of a source."""
+    """What the web app and the janitor read of the facts of a source."""
 
     duration_s: Amount | None = None
+    timeline: Timeline | None = None
+    video: Picture | None = None
+    audio: tuple[Track, ...] = ()
+    subtitles: tuple[Track, ...] = ()
+
+
+@dataclass(frozen=True)
+class Infos:
+    """The same of what a job type adds to a result. `subtitles`: names of files. `sums`: file name -> SHA-256."""
+
+    subtitles: tuple[str, ...] = ()
+    sums: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,7 +119,7 @@ class Result:
     is_video: bool | None = None
     facts: Facts = Facts()
     warnings: tuple[Remark, ...] = ()
-    infos: dict[str, Any] = field(default_factory=dict)
+    infos: Infos = Infos()
     first_playable_s: Amount | None = None
     opening_s: Amount | None = None
     wall_s: Amount | None = None
@@ -196,7 +238,7 @@ def report(task_id: int) -> ResponseReturnValue:
         if run_report.attempt is None:
             # nothing seals it: a worker of the task's queue sends it, or one that carries reports
             kind = services().job_types.get(tasks.get(task_id).kind)
-            access.require_queue(kind.queue if kind else "catalog", "catalog")
+            access.require_queue(kind.queue if kind else REPORTS, REPORTS)
         run_keys.require_seal(task_id, run_report.generation, run_report.attempt, run_report.worker)
         return _take(task_id, run_report)
     except (Malformed, ResultRejected) as error:

@@ -39,7 +39,7 @@ def test_segments_a_little_apart_can_be_joined() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["0-10", "0[.]", "10[.]0", "-1[.]2", "0[.]inf", "nan[.]1", "0[.]1,2[.]3", "[,]", "a[.]b"]
+    "text", ["0-10", "0[.]", "10[.]0", "-1[.]2", "0[.]inf", "0[.]1e300", "nan[.]1", "0[.]1,2[.]3", "[,]", "a[.]b"]
 )
 def test_what_is_no_list_of_segments(text: str) -> None:
     assert segments.parse_segments(text) is None

@@ -12,6 +12,7 @@ from pod_jobs.catalog.store import users
 from pod_jobs.jobs import queue
 from pod_jobs.settings import Settings
 from pod_jobs.web.services import now
+from tests.integration.web.api.test_results import WRONG_FACTS
 from tests.integration.web.conftest import Caller, Worker, problem
 
 PICTURE = b"\xff\xd8\xff a picture"
@@ -100,6 +101,7 @@ def test_a_deleted_video_and_nonsense_are_refused(
         {**GOOD, "picture": base64.b64encode(b"<svg>").decode()},
         {**GOOD, "duration_s": -1},
         {**GOOD, "facts": "x"},
+        *({**GOOD, "facts": facts} for facts in WRONG_FACTS),
     ):
         look(looker, video, said, 400)
     workers = User.get(User.name == "workers")

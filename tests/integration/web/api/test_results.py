@@ -11,6 +11,18 @@ from pod_jobs.storage.web_host_folder import WebHostFolder
 from tests.integration.web.conftest import OUTPUT_FILES, OUTPUTS, RESULT, Caller, Worker, problem
 
 HUGE = 2**70
+WRONG_FACTS = (  # a page, a search or a callback that reads them would be a 500
+    {"duration_s": "long"},
+    {"timeline": "x"},
+    {"timeline": {"ranges": [[1]], "offset_s": 0}},
+    {"timeline": {"ranges": []}},
+    {"video": "x"},
+    {"video": {"fps": "many"}},
+    {"video": {"display_size": 7}},
+    {"audio": 7},
+    {"audio": [7]},
+    {"subtitles": 7},
+)
 
 
 @pytest.fixture
@@ -64,11 +76,13 @@ def test_a_report_of_wrong_types_is_refused(
         {"duration_s": math.nan},
         {"is_video": "yes"},
         {"facts": []},
-        {"facts": {"duration_s": "long"}},
+        *({"facts": facts} for facts in WRONG_FACTS),
         {"warnings": [{"reason": "without a code"}]},
         {"warnings": [{"code": ["x"]}]},
         {"warnings": [{"code": "warning-faults", "facts": {"at": 1}}]},
         {"infos": []},
+        {"infos": {"subtitles": 5}},
+        {"infos": {"sums": ["x"]}},
         {"wall_s": {}},
     ],
 )

@@ -135,6 +135,19 @@ def test_a_day_may_be_empty_older_than_the_period_or_no_day(browser: Browser, vi
     assert len(rows(browser, video, "viewers.csv?day=today")) == 2
 
 
+@pytest.mark.parametrize(("segments", "length"), [("0[.]1[,]1e308[.]1.5e308", 1.5), ("0[.]1", 10**400)])
+def test_nonsense_of_a_viewer_breaks_no_page(
+    browser: Browser, lea: Caller, settings: Settings, segments: str, length: float
+) -> None:
+    number = lea.upload()["id"]
+    with database.connect(settings.database_url).connection_context():
+        Video.update(duration_s=1.5).where(Video.id == number).execute()
+    add(settings, number, "max", segments, datetime.now(UTC), length=length)
+    browser.sign_in("léa")
+    assert browser.get(f"/videos/{number}/traces").status_code == 200
+    assert len(lea("GET", f"/api/v1/videos/{number}/watching").get_json()["moments"]) == 100
+
+
 def test_names_are_shown_where_record_stores_get_them(
     browser: Browser, video: int, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
