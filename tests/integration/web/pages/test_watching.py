@@ -135,7 +135,9 @@ def test_a_day_may_be_empty_older_than_the_period_or_no_day(browser: Browser, vi
     assert len(rows(browser, video, "viewers.csv?day=today")) == 2
 
 
-@pytest.mark.parametrize(("segments", "length"), [("0[.]1[,]1e308[.]1.5e308", 1.5), ("0[.]1", 10**400)])
+@pytest.mark.parametrize(
+    ("segments", "length"), [("0[.]1[,]1e308[.]1.5e308", 1.5), ("0[.]1", 10**400)], ids=("moments", "length")
+)
 def test_nonsense_of_a_viewer_breaks_no_page(
     browser: Browser, lea: Caller, settings: Settings, segments: str, length: float
 ) -> None:
