@@ -106,7 +106,7 @@ def refuse(owner: User, asked: Asked, new: NewTask, fault: PodJobsError, now: da
 
 
 def are_enough(asked: Asked, now: datetime) -> bool:
-    """Were so many orders of this site and fingerprint stored in the last 24 h that one more refused one would tell nothing new?"""
+    """Were so many orders of this site and fingerprint stored in the last 24 h that one more refused one would tell nothing?"""
     same = (SiteOrder.site == asked.site, SiteOrder.fingerprint == asked.fingerprint)
     return bool(SiteOrder.select().where(*same, SiteOrder.created_at > now - timedelta(days=1)).count() >= MOST_REFUSED)
 
