@@ -11,7 +11,7 @@ from pod_jobs.storage.web_host_folder import WebHostFolder
 from tests.integration.web.conftest import OUTPUT_FILES, OUTPUTS, RESULT, Caller, Worker, problem
 
 HUGE = 2**70
-WRONG_FACTS = (  # a page, a search or a callback that reads them would be a 500
+WRONG_FACTS: tuple[dict[str, Any], ...] = (  # a page, a search or a callback that reads them would be a 500
     {"duration_s": "long"},
     {"timeline": "x"},
     {"timeline": {"ranges": [[1]], "offset_s": 0}},
