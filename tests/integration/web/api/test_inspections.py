@@ -94,7 +94,7 @@ def test_a_deleted_video_and_nonsense_are_refused(
     app: Flask, lea: Caller, looker: Caller, settings: Settings, catalog: None
 ) -> None:
     video = lea.upload()
-    for said in (
+    nonsense: tuple[dict[str, Any], ...] = (
         {},
         {"fault": {"code": "no-such-code"}},
         {**GOOD, "picture": "%"},
@@ -102,7 +102,8 @@ def test_a_deleted_video_and_nonsense_are_refused(
         {**GOOD, "duration_s": -1},
         {**GOOD, "facts": "x"},
         *({**GOOD, "facts": facts} for facts in WRONG_FACTS),
-    ):
+    )
+    for said in nonsense:
         look(looker, video, said, 400)
     workers = User.get(User.name == "workers")
     other = Caller(app.test_client(use_cookies=False), users.create_token(workers, "x", now(), queues=["encoding"]))
