@@ -49,7 +49,7 @@ def _checked(number: int, document: Any) -> Cue:
         start_s, end_s, text, speaker, words = document
         start_s, end_s = float(start_s), float(end_s)
         spoken = tuple(Word(float(a), float(b), clean_text(str(word)), float(chance)) for a, b, word, chance in words)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise BadCaptions(f"caption {number}: {error}", code="captions-timing", line=str(number)) from error
     if not (isinstance(text, str) and isinstance(speaker, str)) or len(text) > MOST_CUE_CHARACTERS:
         raise BadCaptions(f"caption {number}: no text", code="captions-cue-too-long", line=str(number))

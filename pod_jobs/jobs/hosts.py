@@ -6,7 +6,6 @@ The instants are those of the key-value server, because a host whose clock is wr
 """
 
 import json
-import math
 import signal
 import socket
 import sys
@@ -21,6 +20,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 import pod_jobs
+from pod_jobs.catalog.figures import is_figure
 from pod_jobs.jobs import keys
 from pod_jobs.jobs.connection import clock_of, connect_promptly
 from pod_jobs.speech.models import is_installed
@@ -225,4 +225,4 @@ def _instant(text: str, now: datetime) -> datetime | None:
 def _fits(value: Any, kind: type) -> bool:
     if kind in (str, bool):
         return type(value) is kind
-    return value is None or (type(value) in (int, float) and math.isfinite(value))
+    return value is None or is_figure(value)

@@ -5,7 +5,6 @@ error. What else we keep in the key-value server: jobs/keys.py.
 """
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
 
+from pod_jobs.catalog.figures import AMOUNT_LIMIT, is_figure
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.jobs import keys
 from pod_jobs.jobs.job_type import JobType, Payload
@@ -166,11 +166,13 @@ def _progress(value: bytes | str) -> Payload:
         return {}
     if not isinstance(progress, dict):
         return {}
-    return {name: progress[name] for name, kind in PROGRESS.items() if name in progress and _is(progress[name], kind)}
+    return {
+        name: progress[name] for name, kind in PROGRESS.items() if name in progress and _is(name, progress[name], kind)
+    }
 
 
-def _is(value: Any, kind: type) -> bool:
-    """A number is finite and no bool; None is what an attempt does not know yet."""
+def _is(name: str, value: Any, kind: type) -> bool:
+    """None is what an attempt does not know yet."""
     if kind is float:
-        return value is None or (type(value) in (int, float) and math.isfinite(value))
+        return value is None or (is_figure(value, AMOUNT_LIMIT) if name.endswith("_s") else is_figure(value))
     return value is None or type(value) is kind

@@ -267,7 +267,7 @@ def parse_retry_after(text: str | None, now: datetime) -> float | None:
             if text.isascii() and text.strip().isdigit()
             else (parsedate_to_datetime(text) - now).total_seconds()
         )
-    except (ValueError, TypeError):  # it is no date, or one without a zone
+    except (ValueError, TypeError, OverflowError):  # it is no date, one without a zone, or of no year
         return None
     return min(max(seconds, 0.0), RETRY_AFTER_LIMIT_S)
 

@@ -55,8 +55,9 @@ def refuse(video_id: int, code: str, facts: dict[str, str], reason: str, now: da
 
 
 def _unpublished(video_id: int) -> Video | None:
-    """The video, locked after its tasks, as a report does. None when it is published or deleted. Errors: NotFound."""
+    """The video, locked after its tasks, as a report does. None when it is published or deleted, or its source is at a site.
+    Errors: NotFound."""
     video = locked(Video.select().where(Video.id == video_id)).get_or_none()
     if video is None:
         raise NotFound(f"video {video_id}")
-    return video if video.published_folder is None and video.deleted_at is None else None
+    return video if video.published_folder is None and video.deleted_at is None and video.source_path else None

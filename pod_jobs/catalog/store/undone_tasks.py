@@ -9,7 +9,7 @@ from pod_jobs.catalog.id_lists import among
 from pod_jobs.catalog.models import Attempt, Outbox, Task
 from pod_jobs.catalog.store import many_tasks, site_callbacks
 from pod_jobs.catalog.store.many_orders import Row
-from pod_jobs.catalog.store.many_tasks import Changed, Refusal
+from pod_jobs.catalog.store.many_tasks import Changed, Refusal, allow
 from pod_jobs.catalog.store.waiting_line import standing_of_task
 from pod_jobs.errors import PodJobsError, Refused
 
@@ -41,8 +41,9 @@ def end_as_before(changed: Sequence[Row], now: datetime, forbid: Refusal) -> Cha
     return result
 
 
-def run_after_all(changed: Sequence[Row], now: datetime, forbid: Refusal) -> Changed:
-    """Tasks that were cancelled wait again, where they stood in the line. A task that ran and has not stopped yet is refused."""
+def run_after_all(changed: Sequence[Row], now: datetime, forbid: Refusal, limit: Refusal = allow) -> Changed:
+    """Tasks that were cancelled wait again, where they stood in the line. A task that ran and has not stopped yet is refused.
+    `limit`: as of many_tasks.order_again."""
     since = {number: generation for number, generation, _ in changed}
     places = {number: place for number, _, place in changed if place}
 
@@ -53,7 +54,7 @@ def run_after_all(changed: Sequence[Row], now: datetime, forbid: Refusal) -> Cha
         return forbid(task) if stopped else _moved_on(task)
 
     with transaction():
-        result = many_tasks.order_again(list(since), now, moved_on)
+        result = many_tasks.order_again(list(since), now, moved_on, limit)
         _line_up([(row, places[row.id]) for row in result.tasks if row.id in places])
     return result
 

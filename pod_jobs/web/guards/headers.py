@@ -3,6 +3,7 @@
 from flask import Flask, Response, g, request
 
 from pod_jobs.settings import Settings
+from pod_jobs.web.guards import access
 
 # hls.js plays through blob: URLs and works in a blob: worker; the style sheet draws its small icons as data: images.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -44,7 +45,9 @@ def register(app: Flask, settings: Settings) -> None:
         for name, value in fixed.items():
             response.headers.setdefault(name, value)
         if "Cache-Control" not in response.headers and request.endpoint != "static":
-            response.headers["Cache-Control"] = "no-store" if g.get("user") is None else "private, no-cache"
+            # the answer to a form may show a token or a link once
+            is_kept = g.get("user") is not None and request.method in access.SAFE_METHODS
+            response.headers["Cache-Control"] = "private, no-cache" if is_kept else "no-store"
         return response
 
     app.after_request(put)

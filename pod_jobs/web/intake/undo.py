@@ -10,20 +10,21 @@ from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import User
 from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import many_orders as store
-from pod_jobs.catalog.store import undone_tasks
+from pod_jobs.catalog.store import undone_tasks, users
 from pod_jobs.catalog.store.many_orders import Row
 from pod_jobs.catalog.store.many_tasks import Changed, Refusal
 from pod_jobs.catalog.team_models import ManyOrder
 from pod_jobs.errors import NotFound
-from pod_jobs.web.intake import many_orders, orders
+from pod_jobs.web.intake import many_orders, orders, quotas
 from pod_jobs.web.intake.many_orders import Outcome
-from pod_jobs.web.services import now
+from pod_jobs.web.services import now, services
 
-WAYS: dict[str, Callable[[Sequence[Row], Refusal], Changed]] = {
-    "requeue": lambda rows, forbid: undone_tasks.end_as_before(rows, now(), forbid),
-    "stop": lambda rows, forbid: undone_tasks.run_after_all(rows, now(), forbid),
-    "prioritise": undone_tasks.prioritise_as_before,
-    "delete": undone_tasks.show_again,
+# An action -> how a slice of it is taken back: what was changed, why a task must stay, and whether one more may wait
+WAYS: dict[str, Callable[[Sequence[Row], Refusal, Refusal], Changed]] = {
+    "requeue": lambda rows, forbid, _: undone_tasks.end_as_before(rows, now(), forbid),
+    "stop": lambda rows, forbid, limit: undone_tasks.run_after_all(rows, now(), forbid, limit),
+    "prioritise": lambda rows, forbid, _: undone_tasks.prioritise_as_before(rows, forbid),
+    "delete": lambda rows, forbid, _: undone_tasks.show_again(rows, forbid),
 }
 
 
@@ -49,8 +50,9 @@ def undo(user: User, order_id: int) -> Outcome:
 
 def _slice(user: User, action: str, slice_id: int) -> Changed:
     with transaction():
-        rows = store.take(slice_id)
-        changed = WAYS[action](rows, many_orders.forbid(user)) if rows else Changed()
+        users.lock(user)
+        rows, room = store.take(slice_id), quotas.Room(services().settings, user)
+        changed = WAYS[action](rows, many_orders.forbid(user), room.refuse) if rows else Changed()
         many_orders.note(user, f"undo-{action}", changed.tasks)
     if action == "requeue":
         orders.take_back(*changed.tasks)

@@ -187,9 +187,9 @@ def test_a_report_that_none_of_ours_wrote_is_dropped(
 
 
 def test_progress_and_cancels_of_others_are_not_believed(redis: Redis) -> None:
-    for task, text in enumerate(
-        ("x", "[]", '{"step": 1}', '{"fraction": "9"}', '{"eta_s": Infinity}', '{"worker": true}')
-    ):
+    huge = f'{{"memory": 1{"0" * 400}}}'
+    times = ('{"eta_s": Infinity}', '{"eta_s": 1e300}', '{"eta_s": -1}')
+    for task, text in enumerate(("x", "[]", '{"step": 1}', '{"fraction": "9"}', *times, huge, '{"worker": true}')):
         redis.set(keys.progress(task), text)
         redis.set(keys.cancel(task), "x")
         assert not queue.is_cancel_requested(redis, task, 1)

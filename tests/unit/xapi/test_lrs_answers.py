@@ -72,6 +72,7 @@ def test_busy_says_for_how_long() -> None:
         ("soon", None),
         ("-3", None),
         ("²", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
         ("", None),
         (None, None),
     ],

@@ -73,6 +73,19 @@ def test_what_one_person_may_have_waiting_holds_within_one_call(
     assert document["done"] == tasks[3:], "administrators are exempt"
 
 
+def test_taking_back_a_stop_is_no_way_around_that(lea: Caller, monkeypatch: pytest.MonkeyPatch, app: Any) -> None:
+    first = lea.upload()["task"]["id"]
+    site = app.extensions[EXTENSION]
+    limits = site.settings.limits.model_copy(update={"waiting": 1})
+    monkeypatch.setitem(
+        app.extensions, EXTENSION, replace(site, settings=site.settings.model_copy(update={"limits": limits}))
+    )
+    order = lea("POST", "/api/v1/tasks/cancel", json={"tasks": [first]}).get_json()["order"]
+    lea.upload()
+    undone = lea("POST", "/api/v1/tasks/undo", json={"order": order}).get_json()
+    assert (undone["done"], [one["code"] for one in undone["refused"]]) == ([], ["waiting-limit"])
+
+
 @pytest.mark.parametrize(
     "body",
     [

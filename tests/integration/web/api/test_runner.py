@@ -304,6 +304,13 @@ def test_a_site_that_sends_nonsense_fills_no_table(pod: Pod, catalog: None, monk
     pod.order()
 
 
+def test_who_looks_at_uploads_ends_no_order_of_a_site(pod: Pod, callers: dict[str, Caller], catalog: None) -> None:
+    task = task_of(pod.order())
+    said = {"fault": {"code": "source-unreadable", "reason": "x", "facts": {}}}
+    assert callers["workers"]("POST", f"/api/v1/videos/{task.video_id}/inspection", json=said).status_code == 409
+    assert Task.get().state == "waiting"
+
+
 @pytest.mark.parametrize(
     "url",
     [

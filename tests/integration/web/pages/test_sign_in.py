@@ -76,6 +76,12 @@ def test_a_token_makes_no_other_way_in(lea: Caller, path: str) -> None:
     assert lea("POST", f"/account/{path}", data=form).status_code == 403
 
 
+def test_no_browser_keeps_the_page_that_shows_a_token_once(browser: Browser) -> None:
+    browser.sign_in("léa")
+    made = browser.send("POST", "/account/tokens", data={"label": "script"})
+    assert made.status_code == 200 and made.headers["Cache-Control"] == "no-store"
+
+
 def test_signing_out_everywhere_leaves_this_browser(browser: Browser, app: Flask) -> None:
     browser.sign_in("léa")
     thief = copied(app, browser)

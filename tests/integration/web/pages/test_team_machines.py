@@ -163,7 +163,7 @@ def test_the_api_lists_and_forgets_hosts(callers: dict[str, Caller], redis: Redi
 def test_what_is_no_entry_of_ours_is_left_out(redis: Redis) -> None:
     sign(redis, "good")
     whole = json.loads(redis.hget(keys.HOSTS, "encoding@good") or "")
-    spoilt: dict[str, Any] = {"at": "today", "load": "much", "version": 7, "memory": float("nan")}
+    spoilt: dict[str, Any] = {"at": "today", "load": "much", "version": 7, "memory": float("nan"), "disk_free": 10**400}
     for number, (name, value) in enumerate(spoilt.items()):
         redis.hset(keys.HOSTS, f"encoding@bad{number}", json.dumps({**whole, name: value}))
     redis.hset(keys.HOSTS, "encoding@text", "no json")
