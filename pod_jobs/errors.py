@@ -75,8 +75,8 @@ SENTENCES: dict[str, str] = {
     "warning-no-picture": "The picture could not be read; only the sound was encoded.",
     "warning-no-sound": "The sound could not be read; the video is silent.",
     "warning-other-track": "The main picture or sound of the file could not be read; another one of the file was encoded.",
-    "warning-programs": "The file holds {count} programs, and one of them was encoded. To get another one, save it as a file "
-    "of its own, for example with VLC, and upload that.",
+    "warning-programs": "The file holds {count} programs, and one was encoded. To get another, save it as a file with VLC.",
+    "warning-rest": "The file holds several recordings in a row; only the first was encoded. Upload each as its own file.",
     "warning-sounds": "The file holds {count} sound tracks; the first {kept} of them are offered.",
     "warning-more-pictures": "The file holds {count} moving pictures, and one of them was encoded.",
     "warning-subtitles": "Subtitles that are pictures and not text, or beyond {most} tracks, were left out.",

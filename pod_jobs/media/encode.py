@@ -42,6 +42,7 @@ from pod_jobs.media.work import Work, pass_bounds
 __all__ = ["EncodePlan", "Encoded", "Progress", "Remark", "encode"]
 
 MONO_SHARE = 2 / 3  # bit rate of mono sound, as a share of the stereo one
+REST_S = 0.5  # a result that is longer than its source by this holds more than the probe could read
 MOST_SOUNDS = 8  # sound tracks that are offered; more are left out
 
 
@@ -86,6 +87,8 @@ def _run(work: Work, team: sharing.Team | None) -> Encoded:
         except PermanentError as error:
             picture = _plainer(work, picture, error)
     duration_s = max(stream.playlist.duration_s for stream in rendered.values())
+    if source.leaves_rest and duration_s < source.duration_s + REST_S:  # ffmpeg 5.1 reads on in Ogg, 9 does not
+        work.remark("warning-rest", "another recording follows in the file")
 
     def add_extras(side_work: Work) -> None:
         if work.plan.with_extras:

@@ -107,6 +107,10 @@ class Work:
         self._copies.append(self.folder / f"copy-{len(self._copies) + 1}{PART}")
         return self._copies[-1]
 
+    @property
+    def reads_copy(self) -> bool:
+        return self.source in self._copies
+
     def forget_copies(self) -> None:
         for path in self._copies:
             plain_files.remove(path)

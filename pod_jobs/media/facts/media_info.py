@@ -118,6 +118,7 @@ class MediaInfo:
     has_more_subtitles: bool = False  # than `subtitles`: pictures of text, or too many tracks
     programs: int = 1  # of a transport stream; the tracks are those of one
     breaks_clock: bool = False  # its clock is set anew in the middle, or may be: then no time here is to be believed
+    leaves_rest: bool = False  # another recording follows in the file, which libavformat may not read
     start_s: float = 0.0  # by the clock of the file; all other times count from there
 
     @property

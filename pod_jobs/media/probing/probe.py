@@ -25,6 +25,7 @@ from pod_jobs.media.process.tools import Tools
 
 CHILD = Path(__file__).with_name("probe_child.py")
 BESIDE = (
+    "appended",
     "frame_times",
     "packets",
     "parameter_sets",
@@ -69,8 +70,8 @@ def find_damage(
 def rewrite_clock(
     source: Path, tracks: Sequence[int], copy: Path, tools: Tools, limits: Limits, tick: Callable[[], None]
 ) -> int:
-    """Copy these tracks of `source` into the new file `copy`, a transport stream whose clock never breaks. Returns how often
-    the old clock did. Errors: BadSource."""
+    """Copy these tracks of `source` into the new file `copy`, whose clock never breaks. Returns how often the old clock
+    did. Errors: BadSource."""
     question = {"decode": None, "rewrite": {"tracks": list(tracks), "path": str(copy)}}
     answer = _look(source, tools, limits, tick, question, copy)
     if "fault" in answer:
@@ -170,6 +171,7 @@ def judge(answer: dict[str, Any], size: int, limits: Limits) -> MediaInfo:
         chapters=tuple(Chapter(**chapter) for chapter in answer.get("chapters", ())),
         programs=programs,
         breaks_clock=answer.get("breaks_clock", False),
+        leaves_rest=answer.get("leaves_rest", False),
         start_s=answer["start_s"],
     )
     if media.video and media.video.codec in ANIMATIONS and max(s["packets"] for s in tracks) == 1:

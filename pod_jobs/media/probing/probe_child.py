@@ -25,9 +25,10 @@ from av.video.stream import VideoStream
 sys.path.append(os.path.dirname(__file__))  # python -I does not look there
 
 if TYPE_CHECKING:
-    from pod_jobs.media.probing import frame_times, parameter_sets, pixel_shapes, stream_clock, track_facts
+    from pod_jobs.media.probing import appended, frame_times, parameter_sets, pixel_shapes, stream_clock, track_facts
     from pod_jobs.media.probing.packets import packets_of
 else:
+    import appended
     import frame_times
     import parameter_sets
     import pixel_shapes
@@ -44,7 +45,6 @@ TAIL_S = 10.0  # the end is looked for from this far before the claimed end
 CHANGING_CODECS = ("h264", "hevc", "mpeg2video", "vc1", "dvvideo", "vp9", "av1")
 PLACES = (0.25, 0.5, 0.75, 0.95)  # of the duration, where that is looked at
 PATIENCE = 2000  # packets until a key frame
-CLOCKED = ("mpegts", "mpeg", "aac")  # their clock may be set anew, or their times go by a rate that changes
 RECKONED = ("aac", "ac3", "eac3", "amr", "dts")  # files of frames and nothing else
 
 
@@ -236,8 +236,10 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
     end_s, beyond_s = find_end(container, request, claimed_s, start_s, ends) if seen else (start_s, 0.0)
     # Finding the end may have taken all of scan_s, and a probe has twice that
     deadline, shapes = time.monotonic() + request["scan_s"] / 3, pixel_shapes.PixelShapes()
-    is_clocked = container.format.name in CLOCKED
-    breaks_clock = is_clocked and stream_clock.is_set_anew(opened(request), deadline, shapes.take)
+    follows = appended.what_follows(request["path"], container.format.name, deadline)
+    is_clocked = container.format.name in stream_clock.CLOCKED or follows != ""
+    back_s = stream_clock.REORDERED_S if follows else stream_clock.BACK_S
+    breaks_clock = is_clocked and stream_clock.is_set_anew(opened(request), deadline, shapes.take, back_s)
     if not is_clocked and any(facts["changes_shape"] for facts in streams):
         shapes.read(opened(request), deadline)
     for facts in streams:
@@ -255,6 +257,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "chapters": [chapter_facts(chapter, start_s) for chapter in container.chapters()[:MOST_CHAPTERS]],
         "streams": streams,
         "breaks_clock": breaks_clock,
+        "leaves_rest": follows == "unread" and not breaks_clock,
         "programs": programs(container) if container.format.name == "mpegts" else [],
     }
 
@@ -279,7 +282,9 @@ def is_encrypted(path: str) -> bool:
 
 def rewritten(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        return {"breaks": stream_clock.rewrite(opened(request), **request["rewrite"])}
+        container = opened(request)
+        form = "mpegts" if container.format.name in stream_clock.CLOCKED else "matroska"  # which takes what others hold
+        return {"breaks": stream_clock.rewrite(container, **request["rewrite"], form=form)}
     except (av.FFmpegError, ValueError) as error:
         return {"fault": "unwritable", "reason": str(error)}
 

@@ -1,6 +1,6 @@
 """The clock of a broadcast stream (MPEG-TS, MPEG-PS), which may be set anew in the middle: a camera's files put end to end, a
-splice, a sender that was started again. Part of the program probe_child.py, which runs alone in its process and imports
-nothing else of ours.
+splice, a sender that was started again; and of other files where another recording follows (appended.py). Part of the
+program probe_child.py, which runs alone in its process and imports nothing else of ours.
 
 ffmpeg's own remedy shifts all tracks whenever the clock of one of them looks wrong. It takes long pauses for breaks, and a
 break of less than 10 s brings sound and picture apart. Here each track is shifted where its own clock breaks.
@@ -21,7 +21,9 @@ if TYPE_CHECKING or __package__:
 else:
     from packets import packets_of
 
+CLOCKED = ("mpegts", "mpeg", "aac")  # their clock may be set anew, or their times go by a rate that changes
 BACK_S = 0.1  # a time of decoding that is so much earlier than the one before
+REORDERED_S = 1.0  # the same where times of decoding are not known: B-frames are shown earlier than those before them
 AHEAD_S = 60.0  # or so much later than all that came before, of any track: a pause is not that long
 GUESS_S = 0.001  # a reckoned time that is so far off is wrong
 SAME_S = 2.0  # tracks that break so near to each other break together
@@ -33,7 +35,8 @@ AAC_SAMPLES = 1024  # of a block
 class SteadyClock:
     """Times of a stream, in the order of its packets -> times on a clock that never breaks. Seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, back_s: float = BACK_S) -> None:
+        self._back_s = back_s
         self._bases: dict[int, float] = {}  # of each track: seconds of a tick
         self._shifts: dict[int, float] = {}  # of each track
         self._newest_s = 0.0  # shift of the track that broke last
@@ -67,13 +70,13 @@ class SteadyClock:
         wrong_s = self._true_s(packet, decoded_s, base_s) - decoded_s
         decoded_s, shown_s = decoded_s + wrong_s, shown_s + wrong_s
         last_s = self._last_s.get(track, decoded_s + shift_s)
-        if self._end_s is not None and not last_s - BACK_S <= decoded_s + shift_s <= self._end_s + AHEAD_S:
+        if self._end_s is not None and not last_s - self._back_s <= decoded_s + shift_s <= self._end_s + AHEAD_S:
             if shift_s == self._newest_s or abs(decoded_s + self._newest_s - last_s) > SAME_S:
                 self._newest_s = self._end_s - shown_s
             shift_s = self._newest_s
             self.breaks += 1
         self._shifts[track] = shift_s
-        if decoded_s + shift_s < last_s - (BACK_S if packet.stream.type == "video" else 0.0):
+        if decoded_s + shift_s < last_s - (self._back_s if packet.stream.type == "video" else 0.0):
             return None
         self._last_s[track] = max(decoded_s + shift_s, last_s)
         lasts_s = (packet.duration or 0) * base_s
@@ -90,11 +93,14 @@ def adts_s(packet: "av.Packet[Any]") -> float | None:
 
 
 def is_set_anew(
-    container: InputContainer, deadline: float, show: Callable[["av.Packet[Any]"], None] = lambda packet: None
+    container: InputContainer,
+    deadline: float,
+    show: Callable[["av.Packet[Any]"], None] = lambda packet: None,
+    back_s: float = BACK_S,
 ) -> bool:
     """Whether the clock breaks anywhere in the file, or times are wrong. True, too, when the time runs out: then nobody knows.
     `show` is given each packet that is read."""
-    clock = SteadyClock()
+    clock = SteadyClock(back_s)
     for packet in packets_of(container, [one for one in container.streams if one.type in ("video", "audio")]):
         show(packet)
         clock.shift_s(packet)
@@ -103,10 +109,12 @@ def is_set_anew(
     return False
 
 
-def rewrite(container: InputContainer, tracks: list[int], path: str) -> int:
-    """Copy these tracks into a transport stream whose clock never breaks. Returns how often the old one did."""
-    clock, last = SteadyClock(), dict[int, int]()
-    with av.open("file:" + path, "w", format="mpegts", options=EACH_ITS_TIME) as output:
+def rewrite(container: InputContainer, tracks: list[int], path: str, form: str = "mpegts") -> int:
+    """Copy these tracks into a file whose clock never breaks. Returns how often the old one did. `form`: its container, as
+    libavformat names it."""
+    options, back_s, ahead_s = (EACH_ITS_TIME, BACK_S, 0.0) if form == "mpegts" else ({}, REORDERED_S, REORDERED_S)
+    clock, last = SteadyClock(back_s), dict[int, int]()
+    with av.open("file:" + path, "w", format=form, options=options) as output:
         copies = {index: output.add_stream_from_template(container.streams[index], opaque=True) for index in tracks}
         for index, copy in copies.items():
             copy.metadata.update(container.streams[index].metadata)
@@ -114,11 +122,11 @@ def rewrite(container: InputContainer, tracks: list[int], path: str) -> int:
             shift_s, track, base = clock.shift_s(packet), packet.stream_index, packet.time_base
             if shift_s is None or not packet.size or not base:
                 continue
-            ticks, shown, decoded = round(shift_s / base), packet.pts, packet.dts
-            first = shown if decoded is None else decoded
+            ticks, ahead, shown = round(shift_s / base), round(ahead_s / base), packet.pts
+            first = shown if packet.dts is None or (ahead and shown is not None) else packet.dts
             following = last.get(track, -(2**62)) + 1  # where a packet comes that says no time
-            packet.dts = following if first is None else max(first + ticks, following)
-            packet.pts = packet.dts if shown is None else max(shown + ticks, packet.dts)
+            packet.dts = following if first is None else max(first + ticks - ahead, following)
+            packet.pts = packet.dts + ahead if shown is None else max(shown + ticks, packet.dts)
             last[track] = packet.dts
             packet.stream = copies[track]
             output.mux(packet)

@@ -66,6 +66,7 @@ def can_share(work: Work, media: MediaInfo, picture: Picture | None) -> bool:
         and picture.scene is None
         and not media.is_cut_short
         and can_seek(media.demuxer, picture.track)
+        and not work.reads_copy  # which helpers do not have
     )
 
 

@@ -12,7 +12,7 @@ from pod_jobs.media.planning.ladder import Rendition
 from pod_jobs.media.probing.probe import probe
 from pod_jobs.media.probing.sound import SoundTrack
 from pod_jobs.media.process.tools import Tools
-from tests.clips import ffmpeg, tone
+from tests.clips import AAC, H264, ffmpeg, tone
 from tests.timelines import at, clock, clock_seconds, duration_s, tone_s, white_s
 from tests.unit.media.samples import LIMITS
 
@@ -57,12 +57,12 @@ def test_a_pause_of_the_picture_keeps_its_length(
     assert {second for _, second in shown} == set(wanted.values()), "what was cut out is seen"
 
 
-def flashes(path: Path, starts_s: float, codec: tuple[str, ...]) -> bytes:
+def flashes(path: Path, starts_s: float, codec: tuple[str, ...], sound: tuple[str, ...] = MP2) -> bytes:
     """Two seconds, white and a tone from 1.0 to 1.2 s, on a clock that begins at `starts_s`."""
     white = "color=black:s=160x90:r=25:d=2,drawbox=c=white:t=fill:enable='between(t,0.99,1.19)'"
     wave = "aevalsrc='0.4*sin(2*PI*440*t)*between(t,1,1.2)':s=48000:d=2"
     inputs = ("-f", "lavfi", "-i", white, "-f", "lavfi", "-i", wave)
-    ffmpeg(*inputs, *codec, *MP2, "-output_ts_offset", str(starts_s), str(path))
+    ffmpeg(*inputs, *codec, *sound, "-output_ts_offset", str(starts_s), str(path))
     return path.read_bytes()
 
 
@@ -87,6 +87,48 @@ def test_a_clock_that_is_set_anew(tools: Tools, tmp_path: Path, name: str) -> No
         assert [one[0] for one in white_s(folder / "90p.mp4")] == pytest.approx(wanted, abs=NEAR_S)
         assert [one[0] for one in tone_s(folder / "90p.mp4")] == pytest.approx(wanted, abs=NEAR_S)
         assert not list(folder.glob("*.part"))
+
+
+VP8, OPUS = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8"), ("-c:a", "libopus")
+FRAGMENTS = ("-movflags", "frag_keyframe+empty_moov+default_base_moof")
+END_TO_END = {
+    "two.webm": (VP8, OPUS),
+    "live.webm": (VP8, (*OPUS, "-live", "1")),
+    "two.mkv": (H264_B, AAC),
+    "fragments.mp4": (H264, (*AAC, *FRAGMENTS)),
+    "two.opus": (("-vn",), OPUS),
+}
+
+
+@pytest.mark.parametrize("name", END_TO_END)
+def test_recordings_that_were_put_end_to_end_are_seen_whole(tools: Tools, tmp_path: Path, name: str) -> None:
+    source, keep = tmp_path / name, ((0.5, 1.5), (2.5, 4.0))
+    source.write_bytes(flashes(tmp_path / f"part{source.suffix}", 0, *END_TO_END[name]) * 2)
+    result = made(source, tmp_path / "out", tools, replace(PLAN, keep=keep))
+    path = tmp_path / "out" / ("90p.mp4" if result.is_video else "audio.m4a")
+    assert result.duration_s == pytest.approx(2.5, abs=0.1)
+    heard = [one[0] for one in tone_s(path)]
+    # the second one begins when all tracks of the first have ended
+    assert heard == pytest.approx([0.5, 1.5], abs=0.065)
+    if result.is_video:
+        assert [one[0] for one in white_s(path)] == pytest.approx(heard, abs=NEAR_S)
+    assert not list(path.parent.glob("*.part"))
+
+
+@pytest.mark.parametrize(("name", "channels"), [("two.mp4", ("1", "1")), ("two.opus", ("1", "2"))])
+def test_a_recording_behind_the_first_is_encoded_or_told(
+    tools: Tools, tmp_path: Path, name: str, channels: tuple[str, str]
+) -> None:
+    source, parts = tmp_path / name, []
+    for number, count in enumerate(channels):
+        parts.append(tmp_path / f"part{number}{source.suffix}")
+        ffmpeg(*tone(2), "-ac", count, *(AAC if name.endswith("mp4") else OPUS), str(parts[-1]))
+    source.write_bytes(b"".join(part.read_bytes() for part in parts))
+    (tmp_path / "out").mkdir()
+    result = encode(source, tmp_path / "out", PLAN, tools, lambda progress: None)
+    is_whole = result.duration_s == pytest.approx(4, abs=0.1)
+    assert [remark.code for remark in result.warnings] == ([] if is_whole else ["warning-rest"])
+    assert is_whole or result.duration_s == pytest.approx(2, abs=0.1)
 
 
 @pytest.mark.either_build
