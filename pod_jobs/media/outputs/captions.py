@@ -4,6 +4,7 @@ What a file calls a subtitle is untrusted text, which may hold markup, scripts o
 turns a track into WebVTT; `clean` reads that and writes it anew as plain text with <v>, <i> and <b> and nothing else.
 """
 
+import codecs
 import html
 import re
 from collections.abc import Iterator, Sequence
@@ -111,6 +112,18 @@ def _guessed(text: bytes) -> str:
     """Of Western languages few letters are accented; a text where most are beyond ASCII is Cyrillic."""
     beyond = sum(byte >= 0xC0 for byte in text)
     return "cp1251" if beyond > sum(chr(byte).isalpha() for byte in text if byte < 0x80) else "cp1252"
+
+
+def in_utf_16(codec: str, raw: bytes) -> bool:
+    """Does ffmpeg's WebVTT of a track of this codec hold what it leaves of words in UTF-16? Only in MP4 are they allowed."""
+    return codec == "mov_text" and any(mark in raw for mark in (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE))
+
+
+def as_vtt(cues: Sequence[tuple[float, float, str]]) -> str:
+    """Cues of seconds and untrusted words, as `clean` takes them."""
+    lines = [re.sub(r"\s*[\r\n]\s*", "\n", text) for _, _, text in cues]
+    times = [f"{vtt_time(begin)} --> {vtt_time(end)}" for begin, end, _ in cues]
+    return "\n\n".join(f"{at}\n{text}" for at, text in zip(times, lines, strict=True))
 
 
 def clean(vtt: str, duration_s: float, timeline: Timeline = WHOLE) -> str:

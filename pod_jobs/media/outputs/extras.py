@@ -5,12 +5,13 @@ from math import inf
 from pathlib import Path
 
 from pod_jobs.errors import FfmpegFailed
-from pod_jobs.media.facts.media_info import MediaInfo
+from pod_jobs.media.facts.media_info import MediaInfo, SubtitleTrack
 from pod_jobs.media.hls import checks
 from pod_jobs.media.hls.checks import Rendered
 from pod_jobs.media.outputs import captions, images
 from pod_jobs.media.planning.cut import Timeline
 from pod_jobs.media.planning.streams import AUDIO, Picture
+from pod_jobs.media.probing.probe import read_cues
 from pod_jobs.media.work import Work
 from pod_jobs.system import plain_files
 
@@ -75,7 +76,7 @@ def write_texts(work: Work, media: MediaInfo, picture: Picture | None, duration_
     for track in media.subtitles:
         with work.forgiven("warning-captions"):
             argv = captions.build_extract(work.tools, work.plan.limits, work.as_source(media), track.index, RAW)
-            _captions(work, argv, duration_s, captions.file_name(track.language, taken), from_source=True)
+            _captions(work, argv, duration_s, captions.file_name(track.language, taken), track)
     if picture and media.has_cea608:
         with work.forgiven("warning-captions"):
             if work.tools.bare and not picture.encoded:  # the filter that reads them takes no options for the decoder
@@ -83,21 +84,25 @@ def write_texts(work: Work, media: MediaInfo, picture: Picture | None, duration_
                     "closed captions of a copied picture: this ffmpeg would apply its enhancement layers"
                 )
             argv = captions.build_cea608(work.tools, f"{picture.renditions[0].name}.m4s", RAW)
-            _captions(work, argv, duration_s, captions.file_name("", taken), from_source=False)
+            _captions(work, argv, duration_s, captions.file_name("", taken), None)
     chapters = captions.build_chapters(media.chapters, duration_s, work.timeline)
     if chapters:
         plain_files.write_text(work.folder / "chapters.vtt", chapters)
 
 
-def _captions(work: Work, argv: list[str], duration_s: float, name: str, *, from_source: bool) -> None:
+def _captions(work: Work, argv: list[str], duration_s: float, name: str, track: SubtitleTrack | None) -> None:
+    """`track`: of the source; None: inside a picture of ours."""
     raw = work.folder / RAW
     try:
-        work.side("captions", argv, duration_s, work.source if from_source else None)
+        work.side("captions", argv, duration_s, work.source if track else None)
         if not 0 < (plain_files.size_of(raw) or 0) <= MOST_CAPTION_BYTES:
             raise FfmpegFailed(f"{name}: no captions, or more than {MOST_CAPTION_BYTES} bytes")
-        subtitles, encoding = captions.decoded(plain_files.read_bytes(raw), captions.language_of(name))
-        text = captions.clean(subtitles, duration_s, work.timeline if from_source else Timeline())
-        uncut = captions.clean(subtitles, inf) if from_source or work.timeline == Timeline() else ""
+        raw_bytes = plain_files.read_bytes(raw)
+        subtitles, encoding = captions.decoded(raw_bytes, captions.language_of(name))
+        if track and captions.in_utf_16(track.codec, raw_bytes):
+            subtitles, encoding = _utf_16(work, track), ""
+        text = captions.clean(subtitles, duration_s, work.timeline if track else Timeline())
+        uncut = captions.clean(subtitles, inf) if track or work.timeline == Timeline() else ""
     finally:
         plain_files.remove(raw)
     if text and encoding:
@@ -106,3 +111,10 @@ def _captions(work: Work, argv: list[str], duration_s: float, name: str, *, from
         plain_files.write_text(work.folder / name, text)
     if uncut and work.plan.with_uncut:
         plain_files.write_text(work.folder / captions.uncut_name(name), uncut)
+
+
+def _utf_16(work: Work, track: SubtitleTrack) -> str:
+    def tick() -> None:
+        work.report("captions", 0.0)
+
+    return captions.as_vtt(read_cues(work.source, track.index, work.tools, work.plan.limits, tick))

@@ -26,6 +26,7 @@ from pod_jobs.media.process.tools import Tools
 CHILD = Path(__file__).with_name("probe_child.py")
 BESIDE = (
     "appended",
+    "cue_texts",
     "frame_times",
     "packets",
     "parameter_sets",
@@ -72,11 +73,22 @@ def rewrite_clock(
 ) -> int:
     """Copy these tracks of `source` into the new file `copy`, whose clock never breaks. Returns how often the old clock
     did. Errors: BadSource."""
-    question = {"decode": None, "rewrite": {"tracks": list(tracks), "path": str(copy)}}
+    question = {"rewrite": {"tracks": list(tracks), "path": str(copy)}}
     answer = _look(source, tools, limits, tick, question, copy)
     if "fault" in answer:
         raise BadSource(f"its clock is set anew, and it cannot be copied: {answer['reason']}", code="source-damaged")
     return int(answer["breaks"])
+
+
+def read_cues(
+    source: Path, index: int, tools: Tools, limits: Limits, tick: Callable[[], None]
+) -> list[tuple[float, float, str]]:
+    """The subtitles of MP4 text in the track `index`: seconds from the start of the file, and untrusted words. Errors:
+    BadSource."""
+    answer = _look(source, tools, limits, tick, {"cues": index})
+    if "fault" in answer:
+        raise BadSource(answer["reason"])
+    return [(begin_s, end_s, text) for begin_s, end_s, text in answer["cues"]]
 
 
 def _check_file(source: Path) -> int:
@@ -102,7 +114,8 @@ def _look(
 ) -> dict[str, Any]:
     """What the child answers to `question`. `copy`: a file that it writes."""
     request = {
-        **(question or {"decode": None}),
+        "decode": None,
+        **(question or {}),
         "path": str(source),
         "demuxers": tools.demuxers,
         "decoders": sorted({*tools.decoders, *(name for name in guard.DECODERS if "*" not in name)}),

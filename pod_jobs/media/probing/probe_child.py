@@ -2,9 +2,10 @@
 its process because the libraries it calls parse hostile bytes and may crash.  python -I probe_child.py REQUEST
 
 REQUEST  {"path", "demuxers", "decoders", "max_streams", "max_pixels", "scan_s", "decode"}; decode: null, or the indices of
-         tracks to decode whole; or "rewrite": {"tracks", "path"}: a copy to be made, whose clock never breaks
+         tracks to decode whole; or "rewrite": {"tracks", "path"}: a copy to be made, whose clock never breaks; or "cues": the
+         index of a track of MP4 text
 prints   {"container", "claimed_s", "start_s", "end_s", "encrypted", "chapters", "streams": [{…}]} or {"fault", "reason"}
-         with "decode": {"damage_s"}; with "rewrite": {"breaks"}
+         with "decode": {"damage_s"}; with "rewrite": {"breaks"}; with "cues": {"cues"}
 
 Of ours it imports only the files beside it that probe.py names, so that the sandbox has to show it nothing else of ours.
 """
@@ -25,10 +26,19 @@ from av.video.stream import VideoStream
 sys.path.append(os.path.dirname(__file__))  # python -I does not look there
 
 if TYPE_CHECKING:
-    from pod_jobs.media.probing import appended, frame_times, parameter_sets, pixel_shapes, stream_clock, track_facts
+    from pod_jobs.media.probing import (
+        appended,
+        cue_texts,
+        frame_times,
+        parameter_sets,
+        pixel_shapes,
+        stream_clock,
+        track_facts,
+    )
     from pod_jobs.media.probing.packets import packets_of
 else:
     import appended
+    import cue_texts
     import frame_times
     import parameter_sets
     import pixel_shapes
@@ -195,13 +205,21 @@ def opened(request: dict[str, Any]) -> InputContainer:
     return container
 
 
-def look(request: dict[str, Any]) -> dict[str, Any]:
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    if "rewrite" in request:
+        return rewritten(request)
     try:
         container = opened(request)
     except av.FFmpegError as error:
         return {"fault": "unreadable", "reason": str(error)}
+    if "cues" in request:
+        return {"cues": cue_texts.cue_texts(container, request["cues"])}
     if request["decode"] is not None:
         return {"damage_s": first_damage_s(container, request["decode"], request["scan_s"])}
+    return look(container, request)
+
+
+def look(container: InputContainer, request: dict[str, Any]) -> dict[str, Any]:
     decoders = frozenset(request["decoders"])
     tracks = [s for s in container.streams if s.type in ("video", "audio") and s.codec_context]
     seen = {
@@ -292,7 +310,7 @@ def rewritten(request: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     av.logging.set_level(av.logging.FATAL)
     request = json.loads(sys.argv[1])
-    print(json.dumps(rewritten(request) if "rewrite" in request else look(request)), flush=True)  # noqa: T201
+    print(json.dumps(answer(request)), flush=True)  # noqa: T201
     os._exit(0)  # all is said: taking decoders of hostile bytes down takes time, and may crash
 
 

@@ -303,3 +303,20 @@ def test_a_cue_in_another_encoding_is_read(
     assert words in captions.read_text()
     assert "Ça va" in captions.read_text()
     assert [(one.code, one.facts) for one in result.warnings] == [("warning-encoding", {"encoding": told})]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-be", "utf-16-le"])
+def test_words_in_utf_16_are_read(tools: Tools, tmp_path: Path, encoding: str) -> None:
+    """The text of MP4 may be in it, behind a mark; ffmpeg ends such words at their first byte of zero."""
+    words = "Où êtes-vous ?\n\n<b>Là</b>"
+    text, source, folder = tmp_path / "text.srt", tmp_path / "talk.mp4", tmp_path / "out"
+    marked = f"\ufeff{words}".encode(encoding)
+    stand_in = "#" * len(marked)
+    text.write_text(f"1\n00:00:00,200 --> 00:00:01,000\n{stand_in}\n\n2\n00:00:01,200 --> 00:00:01,800\nÇa va\n")
+    ffmpeg(*pattern("160x90"), "-i", str(text), "-map", "0", "-map", "1", "-c:s", "mov_text", *H264, str(source))
+    source.write_bytes(source.read_bytes().replace(stand_in.encode(), marked))
+    result = made(source, folder, tools, replace(PLAN, with_extras=True))
+    assert codes(result) == []
+    read = (folder / "captions_und.vtt").read_text()
+    assert "00:00:00.200 --> 00:00:01.000\nOù êtes-vous ?\n<b>Là</b>\n" in read
+    assert "Ça va" in read
