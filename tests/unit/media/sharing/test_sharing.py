@@ -9,7 +9,7 @@ from pod_jobs.media.sharing.sharing import can_share
 from tests.unit.media.samples import video
 
 SHARED: dict[str, dict[str, Any]] = {
-    "work": {"plan.share_from_s": 600.0, "timeline.ranges": ()},
+    "work": {"plan.share_from_s": 600.0, "timeline.ranges": (), "reads_copy": False},
     "media": {"duration_s": 600.0, "is_cut_short": False, "demuxer": "mov"},
     "picture": {"encoded": ("720p",), "encoder.name": "libx264", "scene": None, "track": video()},
 }
@@ -41,6 +41,7 @@ def test_a_long_recording_is_shared() -> None:
         ("work", "plan.share_from_s", 600.1),
         ("work", "plan.share_from_s", 0.0),  # sharing is turned off
         ("work", "timeline.ranges", ((10.0, 20.0),)),
+        ("work", "reads_copy", True),
         ("media", "is_cut_short", True),
         ("media", "demuxer", "mpegts"),
         ("picture", "encoded", ()),
