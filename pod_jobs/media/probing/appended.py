@@ -2,6 +2,7 @@
 which runs alone in its process and imports nothing else of ours.
 """
 
+import os
 import re
 import time
 from typing import BinaryIO, Literal
@@ -34,7 +35,7 @@ def what_follows(path: str, container: str, deadline: float) -> Follows:
 
 def _behind_boxes(file: BinaryIO) -> Follows:
     """Boxes of ISO/IEC 14496-12, 4.2: a second "ftyp" behind an index. Fragments of both are read."""
-    seen, at = set[bytes](), 0
+    seen, at, end = set[bytes](), 0, file.seek(0, os.SEEK_END)
     for _ in range(MOST_BOXES):
         file.seek(at)
         head = file.read(16)
@@ -42,10 +43,10 @@ def _behind_boxes(file: BinaryIO) -> Follows:
         if kind == b"ftyp" and b"moov" in seen:
             return "read" if b"moof" in seen else "unread"
         size = int.from_bytes(head[8:]) if size == 1 else size
-        if size < 8:  # the last one, or no box
-            return ""
         seen.add(kind)
         at += size
+        if size < 8 or at >= end:  # the last one, or no box
+            return ""
     return ""
 
 
@@ -57,6 +58,8 @@ def _behind_segment(file: BinaryIO, deadline: float) -> bool:
         return False
     length = 9 - head[at].bit_length()  # bytes of the size, the first of which says how many
     size = int.from_bytes(head[at : at + length]) & (1 << 7 * length) - 1
+    if length > 8:  # not a size
+        return False
     if size == (1 << 7 * length) - 1:
         return _finds(file, MATROSKA, at, deadline)
     file.seek(at + length + size)
