@@ -62,6 +62,8 @@ def _behind_segment(file: BinaryIO, deadline: float) -> bool:
         return False
     if size == (1 << 7 * length) - 1:
         return _finds(file, MATROSKA, at, deadline)
+    if at + length + size >= file.seek(0, os.SEEK_END):
+        return False
     file.seek(at + length + size)
     return file.read(len(EBML)) == EBML
 

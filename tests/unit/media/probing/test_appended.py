@@ -35,6 +35,7 @@ FILE = box(b"ftyp", 24) + box(b"moov") + (1).to_bytes(4) + b"mdat" + (20).to_byt
         ("matroska,webm", EBML + UNKNOWN + bytes(50) + EBML, "read"),
         ("matroska,webm", EBML + UNKNOWN + bytes(50) + EBML[:4] + bytes(80), ""),
         ("matroska,webm", EBML, ""),
+        ("matroska,webm", EBML + UNKNOWN[:-1] + b"\xfe", ""),
         ("matroska,webm", EBML + UNKNOWN[:4] + bytes(1) + b"\xff" * 20, ""),
         ("ogg", BEGIN + BEGIN + ON + ON, ""),
         ("ogg", BEGIN + ON + ON + BEGIN + ON, "unread"),
