@@ -42,7 +42,7 @@ from pod_jobs.system import plain_files
 
 SUMMARY = "speech recognition: wrong words, processor time, memory, inventions, rule breaks, what a killed run costs"
 RULES = cue_rules(load(REPOSITORY / "var"))
-PROMPTS = Path("/usr/share/asterisk/sounds/fr")
+PROMPTS = Path("/usr/share/asterisk/sounds/fr_CA_f_June")
 NUMBERS = """zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept dix-huit
     dix-neuf vingt""".split()
 DAYS = "dimanche lundi mardi mercredi jeudi vendredi samedi".split()

@@ -106,7 +106,7 @@ SENTENCES: dict[str, str] = {
     "captions-too-many-tracks": "This video has {limit} caption tracks already; delete some first.",
     "captions-conflict": "Somebody else has saved these captions since you opened them.",
     "captions-overlap": "Two captions are shown at the same time.",
-    "speech-not-installed": "Speech recognition is not installed on this machine.",
+    "speech-not-installed": "Speech recognition is not installed here. The video team can install it: ./run up --with-speech",
     "speech-no-model": "There is no speech model for {name}.",
     "speech-no-such-model": "There is no speech model called {name}.",
     "speech-model-unreadable": "The speech model {name} cannot be read.",

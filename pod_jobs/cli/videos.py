@@ -53,6 +53,7 @@ def submit(
             refused.append(file)
             _tell_refusal(file, fault, as_json=as_json)
         else:
+            _tell_warnings(video, err=True)
             failed |= not _order(api, video, templates, options)
             sent.append((file, video))
             if not wait:
@@ -73,6 +74,11 @@ def _tell(settings: Settings, file: Path, video: dict[str, Any], *, as_json: boo
         echo_json({"file": str(file), **summary(settings, video)})
     else:
         click.echo(f"{video['id']}  {describe_task(video['task'])}  {video['page_url']}  {harmless(str(file))}")
+
+
+def _tell_warnings(video: dict[str, Any], *, err: bool = False) -> None:
+    for warning in video["warnings"]:
+        click.echo(harmless(f"warning: {warning.get('sentence') or warning['code']}"), err=err)
 
 
 def _tell_refusal(file: Path, fault: Fault, *, as_json: bool) -> None:
@@ -122,8 +128,7 @@ def show(video_id: int, as_json: bool) -> None:
     for task in video["tasks"]:
         words = " ".join(filter(None, (task["words"]["name"], task["template"])))
         click.echo(f"t{task['id']}  {words}: {describe_task(task)}")
-    for warning in video["warnings"]:
-        click.echo(harmless(f"warning: {warning.get('sentence') or warning['code']}"))
+    _tell_warnings(video)
     rows = [
         (output["template"], output["kind"], size(output["bytes"]), settings.media.path_of(output["path"]))
         for output in video["outputs"]

@@ -113,6 +113,7 @@ class Ordering:
     `upload_options`: of these options, those that are this type's own, and what reads each. All others are the options of the
     first type that an upload orders, read by `read`.
     `choices(settings)`: what people may choose with the button on a video's page.
+    `needs_speech`: it is refused where no host has the recognition of speech.
     """
 
     read: Callable[[Settings, str, Any], NewTask]
@@ -120,6 +121,7 @@ class Ordering:
     at_upload: Callable[[Settings, Mapping[str, Any]], Sequence[NewTask]] | None = None
     upload_options: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     choices: Callable[[Settings], Sequence[Choice]] = offer_nothing
+    needs_speech: bool = False
 
 
 ReadOutput = Callable[[str, int], bytes]  # (name, most bytes) -> the content of a file of the result's folder

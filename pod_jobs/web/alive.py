@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from pod_jobs.jobs import hosts, keys, queue, workforce
 from pod_jobs.jobs.hosts import HostFacts
 from pod_jobs.settings import QUEUES
+from pod_jobs.speech.models import is_installed
 from pod_jobs.web.services import lately, now, services
 
 
@@ -54,6 +55,16 @@ def host_entries() -> list[HostFacts] | None:
         return lately("hosts", lambda: hosts.list_hosts(services().redis, now()))
     except RedisError:
         return None
+
+
+def is_speech_on() -> bool:
+    """Is the recognition of speech installed here, or where a worker gave a sign of life lately? While Redis is away nobody
+    knows, and nothing is said to be missing."""
+    if is_installed():
+        return True
+    entries = host_entries()
+    queue_name = services().job_types["transcribe"].queue
+    return entries is None or any(entry.speech for entry in entries if entry.queue == queue_name)
 
 
 def is_janitor_alive() -> bool | None:

@@ -309,6 +309,10 @@ TRANSCRIBE = JobType(
     ),
     timeout_code="speech-too-slow",
     ordering=Ordering(
-        read=read_order, choices=choices, at_upload=order_at_upload, upload_options={"speech": read_upload_wish}
+        read=read_order,
+        choices=choices,
+        at_upload=order_at_upload,
+        upload_options={"speech": read_upload_wish},
+        needs_speech=True,
     ),
 )

@@ -168,7 +168,7 @@ def _video(base: str, row: Video, own_tasks: list[Task], outputs: list[Output], 
         "duration_s": _duration_s(row, progress or {}),
         "is_video": row.is_video if row.is_video is not None else (progress or {}).get("is_video"),
         "facts": row.facts,
-        "warnings": [_warning(remark) for remark in row.warnings],
+        "warnings": [warning(remark) for remark in row.warnings],
         "created_at": instant(row.created_at),
         "page_url": f"{base}/videos/{row.id}",
         "play": _play(base, row, [output for output in outputs if _is_played(output)], growing),
@@ -341,7 +341,8 @@ def _attempt(row: Attempt) -> Document:
     }
 
 
-def _warning(remark: Document) -> Document:
+def warning(remark: Document) -> Document:
+    """`remark`: {"code"}, perhaps with "reason" and "facts"."""
     return {**remark, "sentence": translated(remark["code"], remark.get("facts") or {})}
 
 

@@ -58,6 +58,8 @@ def upload() -> ResponseReturnValue:
             user, received_files.title_of(title, source.name), source, lambda place: checked_media().place(path, place)
         )
     document = documents.video(link_base(), videos.get(video.id))
+    if any(orders.is_speech_missing(task["kind"]) for task in document["tasks"]):
+        document["warnings"].append(documents.warning({"code": "speech-not-installed"}))
     return jsonify(document), 201, {"Location": f"{request.script_root}{request.path}/{video.id}"}
 
 

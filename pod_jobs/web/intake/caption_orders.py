@@ -6,10 +6,7 @@ from typing import Any
 from pod_jobs.catalog.models import Task, User
 from pod_jobs.catalog.store import captions, videos
 from pod_jobs.errors import PodJobsError, Refused
-from pod_jobs.speech.models import is_installed
-from pod_jobs.web import alive
 from pod_jobs.web.intake import orders
-from pod_jobs.web.services import services
 
 MOST_AT_ONCE = 200  # videos of one order
 
@@ -20,7 +17,7 @@ def order_for(
     """What was ordered, and what was refused, each with the id of its video. A refusal of one stops no other.
 
     Left out are videos that want no automatic captions, and without `again` those that have captions from their speech.
-    Errors: Malformed for bad options."""
+    Errors: Malformed for bad options; Refused when no host recognises speech."""
     orders.check_options("transcribe", options)
     ordered, refused = [], []
     for number in dict.fromkeys(video_ids):
@@ -30,17 +27,6 @@ def order_for(
         except PodJobsError as error:
             refused.append((number, error))
     return ordered, refused
-
-
-def is_speech_on() -> bool:
-    """Is the recognition of speech installed here, or where a worker gave a sign of life lately? While Redis is away nobody
-    knows, and nothing is said to be missing."""
-    if is_installed():
-        return True
-    entries = alive.host_entries()
-    if entries is None:
-        return True
-    return any(entry.speech for entry in entries if entry.queue == services().job_types["transcribe"].queue)
 
 
 def _check_wanted(user: User, video_id: int, *, again: bool) -> None:

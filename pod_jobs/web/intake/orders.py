@@ -23,6 +23,7 @@ from pod_jobs.errors import Forbidden, Malformed, NotFound, Refused, ServiceUnav
 from pod_jobs.instance import numbers
 from pod_jobs.jobs import queue
 from pod_jobs.jobs.job_type import Ordering, Recording, orderings
+from pod_jobs.web import alive
 from pod_jobs.web.intake import quotas
 from pod_jobs.web.services import catalog_revision, from_redis, now, services
 
@@ -63,13 +64,14 @@ def order(user: User, video_id: int, kind: str, document: dict[str, Any]) -> Tas
     """Order a task for a video. `document` holds `template`, if any, and the options of this kind. `kind` is one of those that
     people may order.
 
-    Errors: NotFound; Malformed; BadSource when the task is already known to fail; Refused while such a task is open, or when
-    too many tasks of this person wait.
+    Errors: NotFound; Malformed; BadSource when the task is already known to fail; Refused while such a task is open, when too
+    many tasks of this person wait, or when no host can do it.
     """
     ordering = orderings(services().job_types)[kind]
     video = videos.get_to_change(video_id, user)
     if not video.source_path:
         raise Refused(f"the source of video {video_id} is not here", code="source-at-site")
+    _check_speech(kind)
     options = {name: value for name, value in document.items() if name != "template"}
     template = document.get("template", "")
     if not isinstance(template, str):
@@ -89,8 +91,22 @@ def is_short(duration_s: float | None) -> bool:
 
 
 def check_options(kind: str, options: dict[str, Any]) -> None:
-    """Can a task of this `kind` be ordered with these options, for some video? Errors: Malformed."""
+    """Can a task of this `kind` be ordered with these options, for some video? Errors: Malformed; Refused when no host can do
+    it."""
     orderings(services().job_types)[kind].read(services().settings, "", options)
+    _check_speech(kind)
+
+
+def is_speech_missing(kind: str) -> bool:
+    """Do tasks of this kind need the recognition of speech, and no host has it?"""
+    ordering = services().job_types[kind].ordering
+    return ordering is not None and ordering.needs_speech and not alive.is_speech_on()
+
+
+def _check_speech(kind: str) -> None:
+    """Errors: Refused."""
+    if is_speech_missing(kind):
+        raise Refused("no host has the recognition of speech", code="speech-not-installed")
 
 
 def options_of(user: User, text: str) -> dict[str, Any]:

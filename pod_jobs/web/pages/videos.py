@@ -9,9 +9,9 @@ from flask_babel import get_locale
 
 from pod_jobs.catalog.store import videos
 from pod_jobs.media.facts.languages import all_languages
+from pod_jobs.web.alive import is_speech_on
 from pod_jobs.web.guards import access
-from pod_jobs.web.intake import received_files
-from pod_jobs.web.intake.caption_orders import is_speech_on
+from pod_jobs.web.intake import orders, received_files
 from pod_jobs.web.pages.traces import recording
 from pod_jobs.web.services import services
 
@@ -43,6 +43,7 @@ def home() -> ResponseReturnValue:
         limit=received_files.in_words(limit_bytes),
         spoken=_spoken(),
         captions_made=services().settings.speech.automatic,
+        is_speech_on=is_speech_on(),
     )
 
 
@@ -82,7 +83,7 @@ def _side_kinds() -> list[dict[str, Any]]:
             ],
         }
         for kind, job_type in services().job_types.items()
-        if job_type.words and job_type.ordering and job_type.words.order and (kind != "transcribe" or is_speech_on())
+        if job_type.words and job_type.ordering and job_type.words.order and not orders.is_speech_missing(kind)
     ]
 
 

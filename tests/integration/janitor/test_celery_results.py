@@ -397,7 +397,7 @@ def test_a_transcription_without_the_extra_is_told_with_its_reason(settings: Set
     pod.mood = [503]
     assert tend(settings).callback == "waiting"
     assert tend(settings, START + 60).callback == "delivered"
-    sentence = "Speech recognition is not installed on this machine."
+    sentence = "Speech recognition is not installed here. The video team can install it: ./run up --with-speech"
     assert not video.in_progress and sentence in video.comment and sentence in video.captions[0]
     assert video.captions[0].startswith("WEBVTT\n\nNOTE ") and "-->" not in video.captions[0]
 

@@ -9,9 +9,10 @@ from flask_babel import get_locale, gettext
 from pod_jobs.catalog.store import captions as store
 from pod_jobs.errors import Malformed
 from pod_jobs.web import polls
+from pod_jobs.web.alive import is_speech_on
 from pod_jobs.web.guards import access
 from pod_jobs.web.guards.problems import translated
-from pod_jobs.web.intake.caption_orders import MOST_AT_ONCE, is_speech_on, order_for
+from pod_jobs.web.intake.caption_orders import MOST_AT_ONCE, order_for
 from pod_jobs.web.pages.team import frame
 
 blueprint = Blueprint("team_captions", __name__)

@@ -7,7 +7,7 @@ from redis import Redis
 
 from pod_jobs.catalog.models import Task
 from pod_jobs.jobs import hosts
-from pod_jobs.web.intake import caption_orders
+from pod_jobs.web import alive
 from pod_jobs.web.pages.team import captions as team_captions
 from tests.integration.web.conftest import Browser, Caller
 
@@ -63,19 +63,47 @@ def test_only_the_team_sees_it(browser: Browser) -> None:
     assert browser.get("/team/captions").status_code == 403
 
 
-def test_pages_say_how_recognition_is_turned_on_where_no_host_has_it(
-    browser: Browser, lea: Caller, redis: Redis, monkeypatch: pytest.MonkeyPatch
+def test_where_no_host_recognises_speech_every_place_of_orders_says_how_to_install_it(
+    browser: Browser, lea: Caller, redis: Redis, catalog: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(caption_orders, "is_installed", lambda: False)
-    pages = ("/team/captions", f"/videos/{lea.upload()['id']}")
-    orders, command = "&#34;kind&#34;: &#34;transcribe&#34;", "./run up --with-speech"
+    monkeypatch.setattr(alive, "is_installed", lambda: False)
+    video = lea.upload(title="Eins")["id"]
+    pages = ("/team/captions", f"/videos/{video}", "/")
+    offers = ('name="all"', "&#34;kind&#34;: &#34;transcribe&#34;", 'id="upload-translate"')
+    command = "./run up --with-speech"
     browser.sign_in("tina")
-    assert all(command in browser.get(page).text for page in pages)
-    assert orders not in browser.get(pages[1]).text, "nothing is offered that cannot be done"
+    for page, offer in zip(pages, offers, strict=True):
+        shown = browser.get(page).text
+        assert command in shown and offer not in shown, f"{page} offers nothing that cannot be done"
+    assert "Eins" in browser.get(pages[0]).text
+    assert browser.send("POST", "/team/captions/orders", data={"video": [str(video)]}).status_code == 409
+    for path, body in ((f"/api/v1/videos/{video}/transcribe", {}), ("/api/v1/captions/orders", {"videos": [video]})):
+        refused = lea("POST", path, json=body)
+        assert (refused.status_code, refused.get_json()["code"]) == (409, "speech-not-installed")
+        assert command in refused.get_json()["title"]
+    assert not Task.select().where(Task.kind == "transcribe")
+
     browser.sign_in("léa")
-    shown = browser.get(pages[1]).text
-    assert command not in shown and "The video team can turn it on." in shown
+    for page in pages[1:]:
+        shown = browser.get(page).text
+        assert command not in shown and "The video team can turn it on." in shown
     monkeypatch.setattr(hosts, "is_installed", lambda: True)
     hosts.SignOfLife(redis, "far", "transcripting", str, int).give()
-    shown = browser.get(pages[1]).text
-    assert orders in shown and "The video team can turn it on." not in shown, "a host somewhere can do it"
+    for page, offer in zip(pages[1:], offers[1:], strict=True):
+        shown = browser.get(page).text
+        assert offer in shown and "The video team can turn it on." not in shown, "a host somewhere can do it"
+
+
+def test_an_upload_that_orders_captions_where_none_can_be_made_is_taken_with_a_warning(
+    lea: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wishes = [
+        json.dumps({"speech": speech}) for speech in ({"automatic": True}, {"translate": True}, {"language": "fr"})
+    ]
+    assert not lea.upload(options=wishes[0])["warnings"]
+    monkeypatch.setattr(alive, "is_installed", lambda: False)
+    found = [lea.upload(options=wish) for wish in wishes]
+    told = [[warning["code"] for warning in one["warnings"]] for one in found]
+    assert told == [["speech-not-installed"], ["speech-not-installed"], []]
+    assert "./run up --with-speech" in found[0]["warnings"][0]["sentence"]
+    assert [task["state"] for task in found[0]["tasks"] if task["kind"] == "transcribe"] == ["waiting"]
