@@ -76,6 +76,12 @@ def test_a_key_saves_once_and_a_caption_that_moves_keeps_the_focus(page: Page, s
     page.keyboard.press("Enter")
     expect(page.get_by_label("Caption 2", exact=True)).to_be_focused()
     assert texts(page)[1] == "Moved"
+    page.locator(".caption-start").nth(1).fill("0:01.5")
+    page.keyboard.press("Control+s")  # what was typed into the field is saved too, and the field keeps the focus
+    expect(page.locator("#saved")).to_have_text("Saved")
+    expect(page.locator(".caption-start").nth(1)).to_be_focused()
+    assert [cue[0] for cue in site.api("GET", track.lstrip("/"))["cues"]][1] == 1.5
+    page.locator(".caption-end").nth(1).fill("0:02.4")
     page.keyboard.press("Alt+t")
     expect(page.get_by_role("button", name="Save", exact=True)).to_be_focused()
     page.keyboard.press("Alt+c")
@@ -257,8 +263,25 @@ def test_find_and_replace_shows_before_it_changes(page: Page, track: str) -> Non
     page.get_by_label("Find", exact=True).fill("number")
     page.get_by_label("Replace with").fill("no.")
     expect(page.locator("#find-count")).to_have_text("Captions: 5")
-    page.get_by_role("button", name="Replace all").click()
+    page.keyboard.press("Enter")
     assert texts(page)[4] == "Caption no. 5 is here"
+    page.get_by_role("button", name="Find and replace").click()
+    page.get_by_label("Replace with").fill("lost")
+    page.get_by_label("Find", exact=True).fill("no.")
+    page.keyboard.press("Escape")  # after an answer, too, it cancels
+    assert texts(page)[4] == "Caption no. 5 is here"
+
+
+def test_what_cannot_be_split_or_merged_says_why_and_keeps_its_place(page: Page, track: str) -> None:
+    page.goto(track)
+    last = page.get_by_label("Caption 5", exact=True)
+    last.press("End")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("Put the cursor between two words first.")).to_be_visible()
+    page.keyboard.press("Alt+m")
+    expect(page.get_by_text("No caption follows this one closely.")).to_be_visible()
+    expect(last).to_be_focused()
+    assert len(texts(page)) == 5
 
 
 def test_a_click_on_a_number_seeks_and_a_shift_moves_all(page: Page, track: str) -> None:

@@ -3,6 +3,7 @@ import { call, Problem, problem, root } from "../shared/api.js";
 import { all, byId, make, put, whenConfirmed } from "../shared/dom.js";
 import { say, showConnection, toast, toastProblem } from "../shared/notices.js";
 import { _ } from "../shared/words.js";
+import { conflictRow } from "./conflict.js";
 import { Drafts } from "./drafts.js";
 import { actOf } from "./keys.js";
 import * as model from "./model.js";
@@ -147,12 +148,16 @@ export class Editor {
   split = () => {
     const { text } = this.rows.rows[this.present]?.fields ?? {};
     if (!text) return;
-    this.edit((cues) => model.split(cues, this.present, text.selectionStart));
+    const made = model.split(this.cues, this.present, text.selectionStart);
+    if (made === this.cues) return toast(_("Put the cursor between two words first."));
+    this.edit(() => made);
     this.rows.enter(this.present + 1, 0);
   };
 
   merge = () => {
-    this.edit((cues) => model.merge(cues, this.present));
+    const made = model.merge(this.cues, this.present);
+    if (made === this.cues) return toast(_("No caption follows this one closely."));
+    this.edit(() => made);
     this.rows.enter(this.present);
   };
 
@@ -224,6 +229,7 @@ export class Editor {
     const act = actOf(event);
     if (!act || document.querySelector("dialog[open]")) return;
     event.preventDefault();
+    this.rows.takeField();
     this[act]();
   }
 
@@ -354,6 +360,7 @@ export class Editor {
     dialog.onclose = () => {
       byId("save").disabled = false;
       if (dialog.returnValue !== "merge") return;
+      dialog.returnValue = ""; // Escape leaves it as it is
       this.past.keep(this.cues);
       this.base = theirs.version;
       this.become(model.merged(this.cues, found));
@@ -382,15 +389,6 @@ export class Editor {
     const status = await this.drafts.send(this.changes);
     if (status === 401 && this.dirty) this.endSession(problem(401, ""));
   }
-}
-
-function conflictRow(one) {
-  const choice = (which, words) => {
-    const input = make("input", { type: "radio", name: one.key, value: which, checked: one.chosen === which });
-    input.addEventListener("change", () => (one.chosen = which));
-    return make("label", {}, input, make("b", {}, words), " ", one[which]?.text ?? _("(no caption)"));
-  };
-  return make("li", {}, choice("mine", _("Mine")), choice("theirs", _("Theirs")));
 }
 
 export const addressOf = (video, track) => `${root}api/v1/videos/${video}/captions/${track}`;

@@ -137,6 +137,14 @@ export class Rows {
     if (follow) element?.scrollIntoView({ block: "nearest" });
   }
 
+  /** Take what is written in the field with the focus: those of times and speakers tell it only when they are left. */
+  takeField() {
+    const field = /** @type {HTMLElement} */ (document.activeElement);
+    if (!field?.matches("input") || !this.list.contains(field)) return;
+    field.blur();
+    if (document.activeElement === document.body) field.focus();
+  }
+
   /** Go to the text of a caption; `from` and `to` select a part of it. */
   enter(index, from, to) {
     const row = this.rows[index];

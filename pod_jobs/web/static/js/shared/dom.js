@@ -74,7 +74,16 @@ export async function whileBusy(button, work) {
   button.disabled = false;
 }
 
-/** Run `act` when `dialog` is closed by its button with this value. */
+/** Run `act` when `dialog` is closed by its button with this value, which Enter in one of its fields presses too. */
 export function whenConfirmed(dialog, value, act) {
-  dialog.addEventListener("close", () => dialog.returnValue === value && act());
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing || !event.target.matches("input")) return;
+    event.preventDefault(); // a browser presses the first button, which cancels
+    event.target.form.requestSubmit(dialog.querySelector(`button[value="${value}"]`));
+  });
+  dialog.addEventListener("close", () => {
+    const isConfirmed = dialog.returnValue === value;
+    dialog.returnValue = ""; // Escape leaves it as it is, and would confirm the next time
+    if (isConfirmed) act();
+  });
 }
