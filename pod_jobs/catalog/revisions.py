@@ -54,6 +54,7 @@ UNWATCHED: tuple[type[Model], ...] = (
     caption_models.CaptionCorrection,
     team_models.SavedFilter,
     team_models.OrderSlice,
+    team_models.TeamVisit,
     *trace_models.TABLES,
 )
 

@@ -40,4 +40,13 @@ class OrderSlice(Table):
     changed = JsonField()  # [[id of a task, its generation since, what it was before], …]
 
 
-TABLES: tuple[type[Table], ...] = (SavedFilter, ManyOrder, OrderSlice)
+class TeamVisit(Table):
+    """When a person last opened the overview of the team."""
+
+    user_id: int
+    user = ForeignKeyField(User, on_delete="CASCADE", primary_key=True)
+    seen_at = InstantField()
+    before_at = InstantField(null=True)  # when the visit before the present one ended; null = there was none
+
+
+TABLES: tuple[type[Table], ...] = (SavedFilter, ManyOrder, OrderSlice, TeamVisit)

@@ -25,7 +25,7 @@ from pod_jobs.janitor.reconcile import Reconciler
 from pod_jobs.jobs import drains, keys
 from pod_jobs.jobs.connection import connect_promptly
 from pod_jobs.jobs.dead_workers import put_back_jobs_of_the_dead
-from pod_jobs.jobs.job_type import JobTypes
+from pod_jobs.jobs.job_type import JobTypes, queues_of_tasks
 from pod_jobs.settings import QUEUES, Settings
 
 log = logging.getLogger(__name__)
@@ -122,9 +122,9 @@ def _index_captions() -> Iterator[None]:
         yield
 
 
-def sum_up_figures(now: datetime, fence: Fence) -> Iterator[None]:
+def sum_up_figures(job_types: JobTypes, now: datetime, fence: Fence) -> Iterator[None]:
     """Sum up the figures of each day, for the page of the team. Yields after each day. Errors: Deposed."""
-    for figures in day_figures.sum_up(now, FIGURES_DAYS):
+    for figures in day_figures.sum_up(now, FIGURES_DAYS, queues_of_tasks(job_types)):
         with fence():
             day_figures.keep(figures)
         yield
@@ -162,7 +162,7 @@ def build_duties(settings: Settings, job_types: JobTypes, redis: Redis, fence: F
         Duty("purge traces", PURGE_S, InSlices(lambda now: traces.purge(settings, now, fence))),
         Duty("purge", PURGE_S, InSlices(lambda now: purge.purge(settings, now, fence))),
         Duty("bucket", PURGE_S, bucket.Sweeper(settings).begin),
-        Duty("figures", PURGE_S, InSlices(lambda now: sum_up_figures(now, fence))),
+        Duty("figures", PURGE_S, InSlices(lambda now: sum_up_figures(job_types, now, fence))),
         Duty("index captions", PURGE_S, InSlices(lambda _: _index_captions())),
     ]
     if days := retention.failures_days:

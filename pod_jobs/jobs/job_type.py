@@ -255,6 +255,11 @@ def encodings(job_types: JobTypes) -> tuple[str, ...]:
     return tuple(kind for kind, job_type in job_types.items() if job_type.encodes)
 
 
+def queues_of_tasks(job_types: JobTypes) -> dict[str, str]:
+    """Kind of task -> the queue in which its job waits."""
+    return {kind: job_type.queue for kind, job_type in job_types.items() if job_type.of_task}
+
+
 def orderings(job_types: JobTypes) -> dict[str, Ordering]:
     """What people may order, by kind."""
     return {kind: job_type.ordering for kind, job_type in job_types.items() if job_type.ordering is not None}

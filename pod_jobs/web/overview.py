@@ -4,7 +4,7 @@ waits and until when, what failed, who is alive, how much room.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pod_jobs.catalog.models import Task
@@ -22,6 +22,7 @@ from pod_jobs.web.intake import beginnings
 from pod_jobs.web.services import services
 
 PACE_DAYS = 7  # over which the growth of the media folder is measured
+LONGEST_ABSENCE = timedelta(days=60)  # who comes back later is told no more than others
 FAR = datetime.max.replace(tzinfo=UTC)
 
 
@@ -56,7 +57,8 @@ class Room:
 class Overview:
     """`counts`: of running and waiting tasks. `crews`: None while Redis is away. `running`: each with what its run says.
     `waiting`: those in the lines, the next one first; `begins`: when they will probably begin. `oldest`: since when a task waits.
-    `left_s`: in how many seconds the running ones are done. `groups`: of failures since `since`, those to look at first."""
+    `left_s`: in how many seconds the running ones are done. `groups`: of failures since `since`, those to look at first.
+    `since_visit`: that is when the last visit of this person ended; else it is yesterday evening."""
 
     counts: dict[str, int]
     crews: list[Crew] | None
@@ -69,6 +71,7 @@ class Overview:
     last_begins: datetime | None
     last_end: datetime | None
     since: datetime
+    since_visit: bool
     groups: list[OpenGroup]
     asked_for_help: int
     trying_again: list[TryingAgain]
@@ -93,15 +96,18 @@ def look(running: Sequence[int]) -> Seen:
     return Seen(beginnings.look(running), free)
 
 
-def gather(at: datetime, look_at: polls.Look) -> Overview:
-    """`look_at` is `look`, or what remembers its answer (polls.py)."""
+def gather(at: datetime, look_at: polls.Look, last_visit: datetime | None = None) -> Overview:
+    """`look_at` is `look`, or what remembers its answer (polls.py). `last_visit`: failures since then count, if that is before
+    yesterday evening: nobody who comes back on Monday should miss those of the weekend."""
     counts = store.count_by_state(("running", "waiting"))
     running = store.running(beginnings.RUNNING)
     seen: Seen = look_at([task.id for task in running])
     progress = seen.work.progress
     waiting = beginnings.waiting(seen.work)
     begins = beginnings.times(at, running, waiting, seen.work)
-    since = yesterday_evening(at)
+    evening = yesterday_evening(at)
+    since_visit = last_visit is not None and at - LONGEST_ABSENCE < last_visit < evening
+    since = last_visit if last_visit is not None and since_visit else evening
     return Overview(
         counts=counts,
         crews=None if seen.work.workers is None else _crews(seen.work.workers),
@@ -114,6 +120,7 @@ def gather(at: datetime, look_at: polls.Look) -> Overview:
         last_begins=beginnings.last(begins, counts["waiting"]),
         last_end=store.last_end(),
         since=since,
+        since_visit=since_visit,
         groups=sorted(error_groups.list_open(since), key=lambda group: (group.is_quiet, not group.is_new(since))),
         asked_for_help=tasks.count_help_asked(),
         trying_again=store.trying_again(),

@@ -1,7 +1,7 @@
 """Figures of each day, in the time zone of this host. The janitor sums up ended days once; pages read these sums."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
@@ -10,11 +10,14 @@ from typing import Any
 from peewee import JOIN, fn
 
 from pod_jobs.catalog.database import transaction
-from pod_jobs.catalog.models import Attempt, DayFigure, Output, Task, User, Video
+from pod_jobs.catalog.models import EPOCH, Attempt, DayFigure, Output, Task, User, Video
 from pod_jobs.catalog.new_task import Purpose
 
 SUMMED_AT_ONCE = 500  # rows of an INSERT
 DAY_S = 86_400.0
+LATE = timedelta(
+    days=1
+)  # a task that ended so long after a day does not count as waiting on it; that matters only long after
 EVENING = time(18)  # what failed since yesterday at this hour is new to the team in the morning
 # measure -> what its parts are; "" = it has none
 MEASURES = {
@@ -25,7 +28,7 @@ MEASURES = {
     "wait_p95_s": "",
     "speed_p50": "",
     "speed_p95": "",
-    "waiting": "",
+    "waiting": "queue",
     "busy_s": "host",
     "owner_bytes": "owner",
     "kind_bytes": "kind of file",
@@ -38,7 +41,8 @@ class DayFigures:
 
     `done` and `failed` are tasks that ended; `video_s` seconds of recordings that were encoded for the web; `wait_…` seconds
     from order to start of encodings, `speed_…` seconds of recording in a second, as median and 95th percentile; `waiting` how
-    many encodings waited on the average; `busy_s` seconds that workers worked; `…_bytes` what was stored at the end of the day.
+    many tasks of a queue waited on the average; `busy_s` seconds that workers worked; `…_bytes` what was stored at the
+    end of the day.
     """
 
     day: date
@@ -62,8 +66,9 @@ def yesterday_evening(at: datetime) -> datetime:
     return datetime.combine(at.astimezone().date() - timedelta(days=1), EVENING).astimezone()
 
 
-def measure_day(begin: datetime, end: datetime) -> DayFigures:
-    """What the tasks and attempts that ended between the two instants say; without the stored bytes."""
+def measure_day(begin: datetime, end: datetime, queue_of: Mapping[str, str], now: datetime) -> DayFigures:
+    """What the tasks and attempts say that ended or waited between the two instants; without the stored bytes. `queue_of`: kind
+    of task -> its queue. Of today, what passed until `now` counts."""
     figures = DayFigures(begin.astimezone().date())
     waits, speeds, done, failed = [], [], Counter[str](), Counter[str]()
     for kind, purpose, state, code, queued, started, ended, video_s in _ended(begin, end):
@@ -79,7 +84,7 @@ def measure_day(begin: datetime, end: datetime) -> DayFigures:
         if values:
             figures.numbers[name][""] = _percentile(values, 50)
             figures.numbers[name.replace("p50", "p95")][""] = _percentile(values, 95)
-    figures.numbers["waiting"][""] = sum(waits) / DAY_S
+    figures.numbers["waiting"] = _waiting(begin, min(end, now), queue_of)
     for host, started, ended in _rows(
         Attempt.select(Attempt.host, Attempt.started_at, Attempt.ended_at).where(
             Attempt.ended_at >= begin, Attempt.ended_at < end
@@ -118,7 +123,7 @@ def keep(figures: DayFigures) -> None:
             DayFigure.insert_many(rows[at : at + SUMMED_AT_ONCE]).execute()
 
 
-def sum_up(now: datetime, days: int) -> Iterator[DayFigures]:
+def sum_up(now: datetime, days: int, queue_of: Mapping[str, str]) -> Iterator[DayFigures]:
     """The figures of today, with what is stored, and of each of the last `days` that is not summed up yet. The caller keeps
     them; between two of them it may pause."""
     begins = midnights(now, days)
@@ -127,23 +132,48 @@ def sum_up(now: datetime, days: int) -> Iterator[DayFigures]:
     for begin, end in list(pairwise(begins))[:-1]:
         day = begin.date().isoformat()
         if day not in summed or day == yesterday:  # yesterday was summed up before it had ended
-            yield measure_day(begin, end)
-    today = measure_day(*begins[-2:])
+            yield measure_day(begin, end, queue_of, now)
+    today = measure_day(begins[-2], begins[-1], queue_of, now)
     measure_storage(today)
     yield today
 
 
-def last_days(now: datetime, days: int) -> list[DayFigures]:
-    """One for each of the last `days`, the oldest first. Today's are measured now, but what is stored by the janitor."""
+def last_days(now: datetime, days: int, queue_of: Mapping[str, str]) -> list[DayFigures]:
+    """One for each of the last `days`, the oldest first. Today's are measured now, but what is stored by the janitor; how many
+    wait is told anew each minute, so that a page stays the same in between."""
     begins = midnights(now, days)
     figures_by_day = {begin.date().isoformat(): DayFigures(begin.date()) for begin in begins[:-1]}
     query = DayFigure.select(DayFigure.day, DayFigure.measure, DayFigure.part, DayFigure.number)
     for day, measure, part, number in _rows(query.where(DayFigure.day >= begins[0].date().isoformat())):
         if day in figures_by_day:
             figures_by_day[day].numbers[measure][part] = number
-    today = measure_day(*begins[-2:])
+    today = measure_day(begins[-2], begins[-1], queue_of, now.replace(second=0, microsecond=0))
     figures_by_day[today.day.isoformat()].numbers.update(today.numbers)
     return list(figures_by_day.values())
+
+
+def _waiting(begin: datetime, end: datetime, queue_of: Mapping[str, str]) -> dict[str, float]:
+    """Queue -> how many of its tasks waited between the two instants, on the average. Those that wait still are counted in the
+    database, since there may be very many."""
+    waited_s = dict.fromkeys(queue_of.values(), 0.0)
+    span_s = max((end - begin).total_seconds(), 1.0)
+    begun = Task.select(Task.kind, Task.queued_at, Task.started_at, Task.ended_at).where(Task.queued_at < end)
+    ended = begun.where(
+        Task.state.in_(("done", "error", "cancelled")), Task.ended_at >= begin, Task.ended_at < end + LATE
+    )
+    for query in (ended, begun.where(Task.state == "running")):
+        for kind, queued, started, over in _rows(query):
+            if kind in queue_of:
+                until = min(started or over, end)
+                waited_s[queue_of[kind]] += max(0.0, (until - max(queued, begin)).total_seconds())
+    waits = Task.select(Task.kind, fn.COUNT(Task.id), fn.AVG(Task.queued_at, coerce=False)).group_by(Task.kind)
+    waits = waits.where(Task.state == "waiting")
+    for query in (waits.where(Task.queued_at < begin), waits.where(Task.queued_at >= begin, Task.queued_at < end)):
+        for kind, count, queued_us in _rows(query):
+            if kind in queue_of:
+                queued = EPOCH + timedelta(microseconds=float(queued_us))
+                waited_s[queue_of[kind]] += count * (end - max(queued, begin)).total_seconds()
+    return {name: seconds / span_s for name, seconds in waited_s.items()}
 
 
 def _ended(begin: datetime, end: datetime) -> Any:

@@ -4,9 +4,10 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.store import day_figures
+from pod_jobs.jobs.job_type import queues_of_tasks
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
-from pod_jobs.web.services import now
+from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("api_figures", __name__)
 
@@ -17,5 +18,5 @@ MOST_DAYS = 366
 @access.needs("see-team-pages")
 def list_days() -> ResponseReturnValue:
     """?days=, by default 30. Errors: Malformed."""
-    rows = day_figures.last_days(now(), answers.days(MOST_DAYS))
+    rows = day_figures.last_days(now(), answers.days(MOST_DAYS), queues_of_tasks(services().job_types))
     return answers.fresh({"days": [{"day": row.day.isoformat(), "numbers": row.numbers} for row in rows]})

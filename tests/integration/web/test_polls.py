@@ -124,7 +124,7 @@ class Scene:
         self.poller.group = Task.get_by_id(self.order["task"]).error_group
 
     def figures(self) -> None:
-        for one in list(day_figures.sum_up(now(), 3)):
+        for one in list(day_figures.sum_up(now(), 3, {"encode": "encoding"})):
             day_figures.keep(one)
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
+from itertools import cycle
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
@@ -12,7 +13,7 @@ from flask_babel import gettext
 from pod_jobs.catalog.store import day_figures
 from pod_jobs.catalog.store.day_figures import DAY_S, DayFigures
 from pod_jobs.errors import NotFound
-from pod_jobs.jobs.job_type import encodings
+from pod_jobs.jobs.job_type import encodings, queues_of_tasks
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards import access
 from pod_jobs.web.pages.tables import csv_answer, wanted_days
@@ -22,6 +23,7 @@ from pod_jobs.web.services import now, services
 blueprint = Blueprint("team_figures", __name__)
 
 PERIODS = (1, 7, 30, 365)
+STYLES = ("chart-done", "chart-pale", "chart-third")  # of series that are none of success and failure
 SMALLEST = 0.01  # smaller numbers are shown as "< 0.01"
 MOST_PARTS = 20  # the most bars of a chart by owner, kind or error; the CSV has them all
 
@@ -63,17 +65,14 @@ class Chart:
 def show() -> ResponseReturnValue:
     days = wanted_days(PERIODS)
     shown = {"days": days, "periods": PERIODS, "many": MOST_PARTS}
-    return frame.live_page(
-        "team/figures.html", lambda look: {"charts": charts(day_figures.last_days(now(), days)), **shown}
-    )
+    return frame.live_page("team/figures.html", lambda look: {"charts": _charts(days), **shown})
 
 
 @blueprint.get("/team/figures/<key>.csv")
 @access.needs("see-team-pages")
 def table(key: str) -> ResponseReturnValue:
     """The numbers of a chart, for a spreadsheet: seconds, bytes, counts. Errors: NotFound."""
-    all_charts = charts(day_figures.last_days(now(), wanted_days(PERIODS)))
-    chart = next((candidate for candidate in all_charts if candidate.key == key), None)
+    chart = next((candidate for candidate in _charts(wanted_days(PERIODS)) if candidate.key == key), None)
     if chart is None:
         raise NotFound(f"chart {key}")
     head = ["", *(series.name for series in chart.series)]
@@ -82,8 +81,10 @@ def table(key: str) -> ResponseReturnValue:
     return csv_answer(key, [head, *([name, *row] for name, row in zip(names, numbers, strict=True))])
 
 
-def charts(rows: Sequence[DayFigures]) -> list[Chart]:
-    """All charts of these days."""
+def _charts(last_days: int) -> list[Chart]:
+    """All charts of the last days."""
+    queue_of = queues_of_tasks(services().job_types)
+    rows = day_figures.last_days(now(), last_days, queue_of)
     days = [datetime.combine(figures.day, time()).astimezone() for figures in rows]
 
     def per_day(measure: str, share: Callable[[float], float] = float, parts: Sequence[str] = ()) -> list[float]:
@@ -99,14 +100,19 @@ def charts(rows: Sequence[DayFigures]) -> list[Chart]:
     wait = _halves(per_day("wait_p50_s"), per_day("wait_p95_s"))
     speed = _halves(per_day("speed_p50"), per_day("speed_p95"))
     hours = [Series(gettext("Hours"), "chart-done", per_day("video_s", lambda seconds: seconds / 3600))]
-    depth = [Series(gettext("Waiting"), "chart-done", per_day("waiting"))]
+    depth = [
+        Series(name, style, per_day("waiting", parts=[name]))
+        for name, style in zip(sorted(set(queue_of.values())), cycle(STYLES))
+    ]
     use = [Series(gettext("Used"), "chart-done", per_day("busy_s", lambda seconds: seconds / DAY_S / workers))]
     return [
         Chart("encodings", gettext("Encodings per day"), days, done, "count", stacked=True),
         Chart("hours", gettext("Hours of recordings encoded per day"), days, hours, "decimal"),
         Chart("wait", gettext("How long encodings waited"), days, wait, "span"),
         Chart("speed", gettext("Speed of encodings, in times the recording"), days, speed, "decimal"),
-        Chart("waiting", gettext("Encodings that waited, on the average of a day"), days, depth, "decimal"),
+        Chart(
+            "waiting", gettext("Waiting tasks by queue, on the average of a day"), days, depth, "decimal", stacked=True
+        ),
         Chart("workers", gettext("Use of the workers"), days, use, "percent"),
         _by_part("failures", gettext("Failures by error"), gettext("Failures"), failed, "count"),
         *_storage(latest),

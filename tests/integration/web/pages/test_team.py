@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +10,9 @@ from flask import Flask
 from peewee import OperationalError
 from redis import Redis
 
-from pod_jobs.catalog.models import Task
-from pod_jobs.catalog.store import error_groups, overview
+from pod_jobs.catalog.models import Attempt, Task
+from pod_jobs.catalog.store import day_figures, error_groups, overview
+from pod_jobs.catalog.team_models import TeamVisit
 from pod_jobs.jobs import keys
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.services import now
@@ -136,6 +137,33 @@ def test_without_the_key_value_server_the_catalog_is_shown(
         for untrue in ("No worker", "No machine", "has said nothing", "gives no sign of life"):
             assert untrue not in page, path
         assert len(wanted) == 1, f"{path}: each try may take seconds"
+
+
+def test_who_comes_back_on_monday_is_told_what_failed_over_the_weekend(
+    browser: Browser, lea: Caller, worker: Worker, catalog: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monday = day_figures.yesterday_evening(now()) + timedelta(hours=14, minutes=30)  # at 8:30
+    friday, saturday = monday - timedelta(days=3), monday - timedelta(days=2)
+    browser.sign_in("tina")
+
+    def comes(at: datetime, **headers: str) -> str:
+        monkeypatch.setattr("pod_jobs.web.pages.team.overview.now", lambda: at)
+        return browser.get("/team", headers=headers).text
+
+    assert "Nothing failed since" in comes(friday) and "your last visit" not in comes(friday)
+    comes(friday + timedelta(hours=1))
+    failed(lea, worker)
+    Task.update(ended_at=saturday).execute()
+    Attempt.update(ended_at=saturday).execute()
+    comes(monday, **{"HX-Request": "true"})
+    for at in (monday, monday + timedelta(hours=3), monday + timedelta(hours=6)):
+        page = comes(at)
+        assert "Failed since your last visit," in page and SENTENCE in page, at
+        assert (friday + timedelta(hours=1)).isoformat(timespec="seconds") in page, "a page left open is no visit"
+    later = comes(monday + timedelta(hours=11))
+    assert "your last visit" not in later and "Nothing failed since" in later
+    (visit,) = TeamVisit.select()
+    assert visit.before_at == monday + timedelta(hours=6)
 
 
 def test_the_navigation_shows_the_team_to_those_who_may(browser: Browser) -> None:

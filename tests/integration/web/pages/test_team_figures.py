@@ -8,6 +8,7 @@ from flask import Flask
 from pod_jobs.catalog.models import Task, User
 from pod_jobs.catalog.store import day_figures
 from pod_jobs.janitor import rounds
+from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.web.pages.team.figures import with_unit
 from pod_jobs.web.services import now
 from tests.integration.web.conftest import Browser, Caller, Worker, problem
@@ -20,7 +21,7 @@ def test_each_chart_has_its_table_and_its_csv(browser: Browser, lea: Caller, wor
         task = lea.upload()["task"]
         worker.finish(worker.start(task))
         Task.update(kind=kind).where(Task.id == task["id"]).execute()
-    for _ in rounds.sum_up_figures(now(), nullcontext):
+    for _ in rounds.sum_up_figures(JOB_TYPES, now(), nullcontext):
         pass
     browser.sign_in("tina")
     page = browser.get("/team/figures").text
@@ -53,7 +54,7 @@ def test_what_is_more_than_nothing_is_not_told_as_zero(app: Flask) -> None:
 def test_a_name_is_no_formula_in_a_spreadsheet(browser: Browser, lea: Caller, catalog: None) -> None:
     lea.upload()
     User.update(name="=HYPERLINK(1)").where(User.name == "léa").execute()
-    for _ in rounds.sum_up_figures(now(), nullcontext):
+    for _ in rounds.sum_up_figures(JOB_TYPES, now(), nullcontext):
         pass
     browser.sign_in("tina")
     assert "'=HYPERLINK(1)" in browser.get("/team/figures/owners.csv").text
@@ -70,7 +71,7 @@ def test_the_api_has_the_numbers(callers: dict[str, Caller], lea: Caller, worker
 
 def test_a_day_is_summed_up_once(lea: Caller, worker: Worker, catalog: None) -> None:
     failed(lea, worker)
-    for _ in rounds.sum_up_figures(now(), nullcontext):
+    for _ in rounds.sum_up_figures(JOB_TYPES, now(), nullcontext):
         pass
     Task.update(ended_at=now()).execute()
-    assert len(list(day_figures.sum_up(now(), rounds.FIGURES_DAYS))) == 2
+    assert len(list(day_figures.sum_up(now(), rounds.FIGURES_DAYS, {}))) == 2
