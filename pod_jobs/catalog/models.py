@@ -373,8 +373,8 @@ class Audit(Table):
 
     id = AutoField()
     at = InstantField(index=True)
-    who = CharField(100)
-    action = CharField(40)
+    who = CharField(100, index=True)
+    action = CharField(40, index=True)
     subject = CharField(100)
     details = TextField(default="")
 

@@ -31,7 +31,7 @@ Permission = Literal[
     "deliver-traces",  # take statements of a lane to its learning record store, as workers do
     "order-for-site",  # order tasks by the Runner Manager API, and see those of one's own site
     "exceed-limits",  # the limits per person ([limits] of the settings) do not apply
-    "administer",  # see people and give them roles; RQ's own dashboard
+    "administer",  # see people, give them roles, see who did what; RQ's own dashboard
 ]
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 

@@ -19,7 +19,7 @@ from pod_jobs.web import api, browser_files, health, media_files
 from pod_jobs.web.guards import access, headers, problems, slow_clients
 from pod_jobs.web.guards.url_prefix import BelowPrefix
 from pod_jobs.web.intake import tus
-from pod_jobs.web.pages import account, captions, people, rq_dashboard, sign_in, traces, videos
+from pod_jobs.web.pages import account, activity, captions, people, rq_dashboard, sign_in, traces, videos
 from pod_jobs.web.pages.team import captions as team_captions
 from pod_jobs.web.pages.team import errors, figures, filters, frame, machines, overview, schedule, task, tasks, words
 from pod_jobs.web.services import Services, close_database, install, open_database, services
@@ -75,6 +75,7 @@ def create_app(settings: Settings, job_types: JobTypes = JOB_TYPES) -> Flask:
         videos.blueprint,
         account.blueprint,
         people.blueprint,
+        activity.blueprint,
         captions.blueprint,
         browser_files.blueprint,
         sign_in.blueprint,

@@ -66,7 +66,7 @@ def addresses(site: Site, outputs: Outputs, tmp_path_factory: pytest.TempPathFac
         for role in ("team", "lecturer"):
             users.change_role("lea", role, "admin", datetime.now(UTC))
     videos = {"ready": ready, "running": running, "failed": failed, "waiting": waiting}
-    pages = {"list": "/", "account": "/account", "people": "/admin/people", "missing": "/nowhere"}
+    pages = {"list": "/", "account": "/account", "people": "/admin/people", "log": "/admin/log", "missing": "/nowhere"}
     return pages | {name: f"/videos/{video}" for name, video in videos.items()}
 
 

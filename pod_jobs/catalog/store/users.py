@@ -293,8 +293,3 @@ def revoke_all(user: User, now: datetime) -> int:
 def note(who: str, action: str, subject: str, now: datetime, details: str = "") -> None:
     """Add a line to the audit. `details` must not contain secrets."""
     Audit.create(at=now, who=who[:100], action=action[:40], subject=subject[:100], details=details[:1000])
-
-
-def list_audit(limit: int = 200) -> list[Audit]:
-    """Newest first."""
-    return list(Audit.select().order_by(Audit.id.desc()).limit(limit))

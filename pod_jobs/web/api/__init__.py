@@ -3,6 +3,7 @@
 from flask import Flask
 
 from pod_jobs.web.api import (
+    activity,
     callbacks,
     caption_corrections,
     captions,
@@ -39,6 +40,7 @@ BLUEPRINTS = (
     overview.blueprint,
     errors.blueprint,
     figures.blueprint,
+    activity.blueprint,
     results.blueprint,
     inspections.blueprint,
     run_files.blueprint,

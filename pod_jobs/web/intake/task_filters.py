@@ -39,7 +39,7 @@ def read(given: Mapping[str, str]) -> Asked:
         faults.append(gettext("There is no state %(name)s.", name=fields["state"]))
     for name in DAYS:
         try:
-            days[name] = _midnight(fields[name], name == "until") if name in fields else None
+            days[name] = midnight(fields[name], name == "until") if name in fields else None
         except (ValueError, OverflowError):
             faults.append(gettext("%(name)s is no date.", name=fields[name]))
     if fields.get("queue", QUEUES[0]) not in QUEUES:
@@ -68,7 +68,7 @@ def _said(code: str) -> str:
     return sentence_in(code, {}, gettext)
 
 
-def _midnight(day: str, after: bool) -> datetime:
+def midnight(day: str, after: bool) -> datetime:
     """The beginning of the day, or with `after` its end, in the time zone of this host. Errors: ValueError, OverflowError."""
     begin = date.fromisoformat(day) + timedelta(days=int(after))
     if not 1970 < begin.year < 9000:

@@ -9,7 +9,7 @@ import pytest
 from peewee import Database
 from redis import Redis
 
-from pod_jobs.catalog.store import users
+from pod_jobs.catalog.store import activity
 from pod_jobs.jobs import queue
 from pod_jobs.settings import Settings, load
 from pod_jobs.web.app import create_app
@@ -279,7 +279,7 @@ def test_everything_people_do_is_noted(lea: Caller, catalog: None) -> None:
     video = lea.upload()
     lea("POST", f"/api/v1/tasks/{video['task']['id']}/cancel")
     lea("DELETE", f"/api/v1/videos/{video['id']}")
-    noted = [(entry.who, entry.action, entry.subject) for entry in users.list_audit()]
+    noted = [(entry.who, entry.action, entry.subject) for entry in activity.page(activity.Wanted(), 200)]
     assert noted == [("léa", "delete", "video 1"), ("léa", "cancel", "task 1"), ("léa", "upload", "video 1")]
 
 

@@ -6,12 +6,16 @@ from datetime import UTC, datetime
 import pytest
 from flask import Flask
 
-from pod_jobs.catalog.models import User
-from pod_jobs.catalog.store import users
+from pod_jobs.catalog.models import Audit, User
+from pod_jobs.catalog.store import activity, users
 from pod_jobs.web.pages import people
 from tests.integration.web.conftest import PASSWORD_HASH, Browser, Caller
 
 PAGE, ROLE = "/admin/people", "/admin/people/role"
+
+
+def noted() -> list[Audit]:
+    return activity.page(activity.Wanted(), 9)
 
 
 def role_of(name: str) -> str:
@@ -104,9 +108,9 @@ def test_a_person_is_added_and_signs_in_by_a_link_that_is_shown_once(
     zoe = Browser(app)
     assert zoe.send("POST", link).status_code == 303 and zoe.get("/team").status_code == 200
     assert zoe.get("/account").status_code == 200 and Browser(app).send("POST", link).status_code == 410, "only once"
-    note = users.list_audit(9)[-2]
+    note = noted()[-2]
     assert (note.who, note.action, note.subject, note.details) == ("ada", "user add", "zoë <b>", "team")
-    assert not any(link.rpartition("/")[2] in f"{line.subject} {line.details}" for line in users.list_audit(9))
+    assert not any(link.rpartition("/")[2] in f"{line.subject} {line.details}" for line in noted())
 
 
 @pytest.mark.parametrize("name", ["", " ", "léa", "workers", "site-new", "two\nlines", "nul\0", "x" * 101])
@@ -130,7 +134,7 @@ def test_a_person_who_lost_the_link_gets_another_and_a_program_gets_none(
     browser.sign_in("ada")
     made = browser.send("POST", f"{PAGE}/link", data={"name": "léa"})
     assert made.status_code == 201 and Browser(app).send("POST", link_in(made.text)).status_code == 303
-    assert (users.list_audit(9)[-2].action, users.list_audit(9)[-2].subject) == ("user link", "léa")
+    assert (noted()[-2].action, noted()[-2].subject) == ("user link", "léa")
     for name in ("workers", "command-line", "moodle", "site-univ", "nobody", ""):
         refused = browser.send("POST", f"{PAGE}/link", data={"name": name})
         assert refused.status_code == 404 and not link_in(refused.text), name
