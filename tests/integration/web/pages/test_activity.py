@@ -31,6 +31,7 @@ def test_who_did_what_is_listed_by_person_and_action(browser: Browser, lea: Call
     browser.sign_in("ada")
     assert 'href="/admin/log"' in browser.get("/").text
     page = browser.get("/admin/log").text
+    assert "css/filters.css" in page, "or each field of the filter is as wide as the page"
     signed_in, drained, uploaded = lines(page)[:3]
     assert "ada signs in" in signed_in
     assert "tina &lt;b&gt; lets workers finish and stop host enc3 disk swap" in drained
