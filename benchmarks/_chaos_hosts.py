@@ -82,7 +82,7 @@ def run(hosts: Hosts, options: argparse.Namespace) -> dict[str, Any]:
     hosts.start()
     load = Load(made, make_clip(made.folder / "clip.mp4", seconds=12))
     load.start()
-    wait_for(lambda: done_tasks(made), 40, "a first video is ready")
+    wait_for(lambda: done_tasks(made), 120, "a first video is ready")
     dice = random.Random(options.seed)
     faults = HostFaults(hosts, dice)
     names = [name for name in FAULTS if faults.possible(name)]
