@@ -36,6 +36,7 @@ def revoke_token_of(site: Site, host: Host) -> None:
         users.revoke_token(row.id, datetime.now(UTC))
 
 
+@pytest.mark.timeout(240)  # three encodings, with a link that is cut for a while
 def test_a_cut_link_a_revoked_token_and_learning_traces(network: Network, tmp_path: Path) -> None:
     site, (near, other, far) = network.site, network.hosts
     began = time.monotonic()
