@@ -1,7 +1,7 @@
 """Figures of each day, in the time zone of this host. The janitor sums up ended days once; pages read these sums."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
@@ -12,6 +12,7 @@ from peewee import JOIN, fn
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import EPOCH, Attempt, DayFigure, Output, Task, User, Video
 from pod_jobs.catalog.new_task import Purpose
+from pod_jobs.catalog.site_models import SiteOrder
 
 SUMMED_AT_ONCE = 500  # rows of an INSERT
 DAY_S = 86_400.0
@@ -33,6 +34,8 @@ MEASURES = {
     "owner_bytes": "owner",
     "kind_bytes": "kind of file",
 }
+# begins the measures of what single sites ordered, up to `speed_p95`; their parts begin with the name of the site and a space
+OF_SITES = "site_"
 
 
 @dataclass
@@ -70,20 +73,11 @@ def measure_day(begin: datetime, end: datetime, queue_of: Mapping[str, str], now
     """What the tasks and attempts say that ended or waited between the two instants; without the stored bytes. `queue_of`: kind
     of task -> its queue. Of today, what passed until `now` counts."""
     figures = DayFigures(begin.astimezone().date())
-    waits, speeds, done, failed = [], [], Counter[str](), Counter[str]()
-    for kind, purpose, state, code, queued, started, ended, video_s in _ended(begin, end):
-        (done if state == "done" else failed)[kind if state == "done" else code or "internal"] += 1
-        if purpose == Purpose.PLAY and started is not None:
-            waits.append(max(0.0, (started - queued).total_seconds()))
-            if state == "done" and video_s and ended > started:
-                speeds.append(video_s / (ended - started).total_seconds())
-                figures.numbers["video_s"][""] = figures.numbers["video_s"].get("", 0.0) + video_s
-    figures.numbers["done"].update(done)
-    figures.numbers["failed"].update(failed)
-    for name, values in (("wait_p50_s", waits), ("speed_p50", speeds)):
-        if values:
-            figures.numbers[name][""] = _percentile(values, 50)
-            figures.numbers[name.replace("p50", "p95")][""] = _percentile(values, 95)
+    rows = list(_ended(begin, end))
+    figures.numbers.update(_of_tasks(rows))
+    for site in sorted({row[0] for row in rows if row[0]}):
+        for measure, parts in _of_tasks([row for row in rows if row[0] == site]).items():
+            figures.numbers[OF_SITES + measure].update({f"{site} {part}": number for part, number in parts.items()})
     figures.numbers["waiting"] = _waiting(begin, min(end, now), queue_of)
     for host, started, ended in _rows(
         Attempt.select(Attempt.host, Attempt.started_at, Attempt.ended_at).where(
@@ -92,6 +86,26 @@ def measure_day(begin: datetime, end: datetime, queue_of: Mapping[str, str], now
     ):
         figures.numbers["busy_s"][host] = figures.numbers["busy_s"].get(host, 0.0) + (ended - started).total_seconds()
     return figures
+
+
+def _of_tasks(rows: Iterable[Any]) -> dict[str, dict[str, float]]:
+    """MEASURES up to `speed_p95`, of these rows of `_ended`."""
+    numbers: dict[str, dict[str, float]] = defaultdict(dict)
+    waits, speeds, done, failed = [], [], Counter[str](), Counter[str]()
+    for _, kind, purpose, state, code, queued, started, ended, video_s in rows:
+        (done if state == "done" else failed)[kind if state == "done" else code or "internal"] += 1
+        if purpose == Purpose.PLAY and started is not None:
+            waits.append(max(0.0, (started - queued).total_seconds()))
+            if state == "done" and video_s and ended > started:
+                speeds.append(video_s / (ended - started).total_seconds())
+                numbers["video_s"][""] = numbers["video_s"].get("", 0.0) + video_s
+    numbers["done"].update(done)
+    numbers["failed"].update(failed)
+    for name, values in (("wait_p50_s", waits), ("speed_p50", speeds)):
+        if values:
+            numbers[name][""] = _percentile(values, 50)
+            numbers[name.replace("p50", "p95")][""] = _percentile(values, 95)
+    return numbers
 
 
 def measure_storage(into: DayFigures) -> None:
@@ -138,9 +152,10 @@ def sum_up(now: datetime, days: int, queue_of: Mapping[str, str]) -> Iterator[Da
     yield today
 
 
-def last_days(now: datetime, days: int, queue_of: Mapping[str, str]) -> list[DayFigures]:
+def last_days(now: datetime, days: int, queue_of: Mapping[str, str], site: str = "") -> list[DayFigures]:
     """One for each of the last `days`, the oldest first. Today's are measured now, but what is stored by the janitor; how many
-    wait is told anew each minute, so that a page stays the same in between."""
+    wait is told anew each minute, so that a page stays the same in between. `site`: only what it ordered, of MEASURES up to
+    `speed_p95`; "" = everything."""
     begins = midnights(now, days)
     figures_by_day = {begin.date().isoformat(): DayFigures(begin.date()) for begin in begins[:-1]}
     query = DayFigure.select(DayFigure.day, DayFigure.measure, DayFigure.part, DayFigure.number)
@@ -149,7 +164,21 @@ def last_days(now: datetime, days: int, queue_of: Mapping[str, str]) -> list[Day
             figures_by_day[day].numbers[measure][part] = number
     today = measure_day(begins[-2], begins[-1], queue_of, now.replace(second=0, microsecond=0))
     figures_by_day[today.day.isoformat()].numbers.update(today.numbers)
-    return list(figures_by_day.values())
+    return [DayFigures(figures.day, _numbers_of(site, figures.numbers)) for figures in figures_by_day.values()]
+
+
+def _numbers_of(site: str, numbers: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Those of this site under the names that they have for all tasks; "": those of all tasks."""
+    if not site:
+        return {measure: parts for measure, parts in numbers.items() if not measure.startswith(OF_SITES)}
+    begin = f"{site} "
+    return {
+        measure.removeprefix(OF_SITES): {
+            part.removeprefix(begin): number for part, number in parts.items() if part.startswith(begin)
+        }
+        for measure, parts in numbers.items()
+        if measure.startswith(OF_SITES)
+    }
 
 
 def _waiting(begin: datetime, end: datetime, queue_of: Mapping[str, str]) -> dict[str, float]:
@@ -177,10 +206,11 @@ def _waiting(begin: datetime, end: datetime, queue_of: Mapping[str, str]) -> dic
 
 
 def _ended(begin: datetime, end: datetime) -> Any:
-    """(kind, purpose, state, error code, queued, started, ended, duration of the recording) of each task that was done or
-    failed."""
+    """(site or None, kind, purpose, state, error code, queued, started, ended, duration of the recording) of each task that was
+    done or failed."""
     return _rows(
         Task.select(
+            SiteOrder.site,
             Task.kind,
             Task.purpose,
             Task.state,
@@ -191,6 +221,7 @@ def _ended(begin: datetime, end: datetime) -> Any:
             Video.duration_s,
         )
         .join(Video, JOIN.LEFT_OUTER)
+        .join_from(Task, SiteOrder, JOIN.LEFT_OUTER)
         .where(Task.state.in_(("done", "error")), Task.ended_at >= begin, Task.ended_at < end)
     )
 

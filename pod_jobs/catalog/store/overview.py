@@ -8,6 +8,7 @@ from typing import Any
 from peewee import JOIN, SQL, Case, fn
 
 from pod_jobs.catalog.models import Outbox, Output, Task, User, Video
+from pod_jobs.catalog.site_models import SiteOrder
 
 ENDED = ("done", "error")
 RECENT_TASKS = 20  # how many finished tasks of a kind show how long such a task takes
@@ -22,6 +23,16 @@ def count_by_state(states: Sequence[str]) -> dict[str, int]:
 def running(limit: int) -> list[Task]:
     """The running tasks with videos and owners, the first to have begun first."""
     return list(_with_videos().where(Task.state == "running").order_by(Task.started_at, Task.id).limit(limit))
+
+
+def open_of_sites() -> dict[str, dict[str, int]]:
+    """Site -> state -> how many tasks that it ordered run or wait."""
+    counted: dict[str, dict[str, int]] = {}
+    query = Task.select(SiteOrder.site, Task.state, fn.COUNT(Task.id)).join(SiteOrder)
+    open_tasks = query.where(Task.state.in_(("running", "waiting"))).group_by(SiteOrder.site, Task.state)
+    for site, state, count in _rows(open_tasks):
+        counted.setdefault(site, {})[state] = count
+    return counted
 
 
 def longest_wait() -> datetime | None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from pod_jobs.catalog.models import DayFigure, Task, User, Video
+from pod_jobs.catalog.site_models import SiteOrder
 from pod_jobs.catalog.store import day_figures, tasks
 from tests.integration.catalog.conftest import NOW, later
 from tests.integration.catalog.runs import LOSSES, RESULT, WORKER, report, start
@@ -85,3 +86,31 @@ def test_percentiles_are_of_the_values(lecturer: User) -> None:
     day = day_figures.measure_day(NOW, later(1000), QUEUE_OF, later(1000))
     assert (day.numbers["wait_p50_s"][""], day.numbers["wait_p95_s"][""]) == (3.0, 100.0)
     assert day.numbers["speed_p50"][""] == 1.0
+
+
+def ordered_by(site: str, task: Task) -> None:
+    seen = {"fingerprint": "", "asked": {}, "notify_url": "", "token": "", "plain_manifest": False, "created_at": NOW}
+    SiteOrder.create(task=task, public_id=f"{task.id}", site=site, **seen)
+
+
+def test_figures_of_one_site_are_of_what_it_ordered(task: Task, lecturer: User) -> None:
+    """Their sums outlive the tasks, too, which go with the results of a site after some days."""
+    finish(task)
+    for site, code in (("univ", "encode-killed"), ("univ_2", "source-damaged")):
+        failed = new_task(lecturer)
+        ordered_by(site, failed)
+        start(failed)
+        report(failed, "error", error_code=code, reason="why")
+    ordered_by("univ", task)
+    for one in day_figures.sum_up(NOW, 2, QUEUE_OF):
+        day_figures.keep(one)
+    Task.delete().execute()
+    tomorrow = NOW + timedelta(days=1)
+    everything, univ, other, none = (
+        day_figures.last_days(tomorrow, 2, QUEUE_OF, site)[0].numbers for site in ("", "univ", "univ_2", "un")
+    )
+    assert everything["failed"] == {"encode-killed": 1, "source-damaged": 1} and everything["busy_s"]
+    assert not any(measure.startswith(day_figures.OF_SITES) for measure in everything)
+    assert univ["failed"] == {"encode-killed": 1} and univ["done"] == {"encode": 1} and univ["video_s"] == {"": 10.5}
+    assert univ["wait_p95_s"] == {"": 5.0} and set(univ) <= set(day_figures.MEASURES)
+    assert other["failed"] == {"source-damaged": 1} and not other.get("done") and not any(none.values())

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from itertools import cycle
 
-from flask import Blueprint
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from werkzeug.utils import secure_filename
 
 from pod_jobs.catalog.store import day_figures
 from pod_jobs.catalog.store.day_figures import DAY_S, DayFigures
@@ -16,6 +17,7 @@ from pod_jobs.errors import NotFound
 from pod_jobs.jobs.job_type import encodings, queues_of_tasks
 from pod_jobs.settings import QUEUES
 from pod_jobs.web.guards import access
+from pod_jobs.web.intake import task_filters
 from pod_jobs.web.pages.tables import csv_answer, wanted_days
 from pod_jobs.web.pages.team import frame, words
 from pod_jobs.web.services import now, services
@@ -25,6 +27,7 @@ blueprint = Blueprint("team_figures", __name__)
 PERIODS = (1, 7, 30, 365)
 STYLES = ("chart-done", "chart-pale", "chart-third")  # of series that are none of success and failure
 SMALLEST = 0.01  # smaller numbers are shown as "< 0.01"
+SHARED = ("waiting", "workers", "owners", "kinds")  # charts that know no sites
 MOST_PARTS = 20  # the most bars of a chart by owner, kind or error; the CSV has them all
 
 
@@ -63,28 +66,36 @@ class Chart:
 @blueprint.get("/team/figures")
 @access.needs("see-team-pages")
 def show() -> ResponseReturnValue:
-    days = wanted_days(PERIODS)
-    shown = {"days": days, "periods": PERIODS, "many": MOST_PARTS}
-    return frame.live_page("team/figures.html", lambda look: {"charts": _charts(days), **shown})
+    days, site = wanted_days(PERIODS), _wanted_site()
+    shown = {"days": days, "periods": PERIODS, "many": MOST_PARTS, "site": site}
+    shown["sites"] = [one.name for one in services().settings.site]
+    return frame.live_page("team/figures.html", lambda look: {"charts": _charts(days, site), **shown})
 
 
 @blueprint.get("/team/figures/<key>.csv")
 @access.needs("see-team-pages")
 def table(key: str) -> ResponseReturnValue:
     """The numbers of a chart, for a spreadsheet: seconds, bytes, counts. Errors: NotFound."""
-    chart = next((candidate for candidate in _charts(wanted_days(PERIODS)) if candidate.key == key), None)
+    site = _wanted_site()
+    chart = next((one for one in _charts(wanted_days(PERIODS), site) if one.key == key), None)
     if chart is None:
         raise NotFound(f"chart {key}")
     head = ["", *(series.name for series in chart.series)]
     names = [row.date().isoformat() if isinstance(row, datetime) else row for row in chart.rows]
     numbers = ([round(series.numbers[at], 3) for series in chart.series] for at in range(len(names)))
-    return csv_answer(key, [head, *([name, *row] for name, row in zip(names, numbers, strict=True))])
+    name = secure_filename(f"{key}-{site}") if site else key
+    return csv_answer(name, [head, *([name, *row] for name, row in zip(names, numbers, strict=True))])
 
 
-def _charts(last_days: int) -> list[Chart]:
-    """All charts of the last days."""
+def _wanted_site() -> str:
+    """The site in the address; "" = all tasks."""
+    return task_filters.read(request.args).wanted.site
+
+
+def _charts(last_days: int, site: str) -> list[Chart]:
+    """All charts of the last days; of what a site ordered, those that are told for single sites."""
     queue_of = queues_of_tasks(services().job_types)
-    rows = day_figures.last_days(now(), last_days, queue_of)
+    rows = day_figures.last_days(now(), last_days, queue_of, site)
     days = [datetime.combine(figures.day, time()).astimezone() for figures in rows]
 
     def per_day(measure: str, share: Callable[[float], float] = float, parts: Sequence[str] = ()) -> list[float]:
@@ -105,7 +116,7 @@ def _charts(last_days: int) -> list[Chart]:
         for name, style in zip(sorted(set(queue_of.values())), cycle(STYLES))
     ]
     use = [Series(gettext("Used"), "chart-done", per_day("busy_s", lambda seconds: seconds / DAY_S / workers))]
-    return [
+    found = [
         Chart("encodings", gettext("Encodings per day"), days, done, "count", stacked=True),
         Chart("hours", gettext("Hours of recordings encoded per day"), days, hours, "decimal"),
         Chart("wait", gettext("How long encodings waited"), days, wait, "span"),
@@ -117,6 +128,7 @@ def _charts(last_days: int) -> list[Chart]:
         _by_part("failures", gettext("Failures by error"), gettext("Failures"), failed, "count"),
         *_storage(latest),
     ]
+    return [chart for chart in found if not site or chart.key not in SHARED]
 
 
 def _halves(half: list[float], most: list[float]) -> list[Series]:

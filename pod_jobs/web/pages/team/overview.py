@@ -34,8 +34,11 @@ def _values(at: datetime, look_at: polls.Look) -> dict[str, Any]:
     overview = gather(at, look_at, visits.last(access.require_user()))
     crews = overview.crews or []
     days = store.per_day(encodings(services().job_types), day_figures.midnights(at, DAYS))
+    sites = [site.name for site in services().settings.site]
+    open_of_sites = store.open_of_sites() if sites else {}
     return {
         "overview": overview,
+        "sites": [(name, open_of_sites.get(name, {})) for name in sites],
         "crews": crews,
         "held_queues": [crew.queue for crew in crews if crew.held and not crew.able],
         "running": overview.running[:SHOWN],

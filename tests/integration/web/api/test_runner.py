@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -498,6 +499,36 @@ def test_errors_are_filtered_by_the_site_that_ordered_the_tasks(
     assert "Optique" not in page and "Optique" in browser.get("/team/errors?days=7").text
     assert 'href="/team/errors?days=1&amp;site=univ"' in page, "another period keeps the site"
     assert 'href="/team/errors?days=7"' in page, "and back to all sites"
+
+
+def test_figures_are_filtered_by_the_site_that_ordered_the_tasks(
+    pod: Pod, lea: Caller, callers: dict[str, Caller], worker: Worker, browser: Browser, catalog: None
+) -> None:
+    own = lea.upload()["task"]
+    worker.report(worker.start(own), "error", error_code="encode-stalled", reason="why")
+    ended_by(worker, pod, "error")
+    pod.order(source_url="https://1.1.1.1/next.mp4")
+    code = Task.get(Task.kind == "pod_encode", Task.state == "error").error_code
+
+    def failures(query: str) -> dict[str, float]:
+        [day] = callers["tina"]("GET", f"/api/v1/figures?days=1{query}").get_json()["days"]
+        return dict(day["numbers"].get("failed", {}))
+
+    assert failures("") == {"encode-stalled": 1, code: 1}
+    assert failures("&site=univ") == {code: 1} and failures("&site=other") == {}
+    browser.sign_in("tina")
+    page = browser.get("/team/figures?days=7&site=univ").text
+    assert code in page and "encode-stalled" not in page and "Storage by owner" not in page
+    assert 'href="/team/figures?days=30&amp;site=univ"' in page and 'href="/team/figures?days=7"' in page
+    table = browser.get("/team/figures/failures.csv?days=7&site=univ")
+    assert (
+        table.text.splitlines()[1:] == [f"{code},1.0"] and "failures-univ.csv" in table.headers["Content-Disposition"]
+    )
+    assert "encode-stalled" in browser.get("/team/figures/failures.csv?days=7").text
+    assert browser.get("/team/figures/failures.csv?site=%0Ax%22").status_code == 200
+    overview = browser.get("/team").text
+    assert re.search('univ</b></a>\\s*<span class="soft">running: 0 ·\\s*waiting: 1<', overview)
+    assert re.search('other</b></a>\\s*<span class="soft">running: 0 ·\\s*waiting: 0<', overview)
 
 
 def test_the_team_sees_what_a_site_ordered_and_tells_it_at_once(
