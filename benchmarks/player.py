@@ -45,6 +45,7 @@ addEventListener("pagehide", () => {
 }, { capture: true });
 """
 )
+READ = "return localStorage.getItem('bench.played')"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -124,7 +125,9 @@ def _session(visit: Visit, site: Site, video: int, options: argparse.Namespace, 
         deeds = _act(tab, other, chance)
         _leave(tab, way)
         wait_until(lambda: _ended(site.home, known), what=f"session {number} ended ({way})", timeout_s=30)
-        ranges, length_s, seen = json.loads(other.do("return localStorage.getItem('bench.played') ?? '[[], 0, []]'"))
+        # a browser may show one tab only some time later what another one wrote
+        wait_until(lambda: other.do(READ), what="what the browser played", timeout_s=30)
+        ranges, length_s, seen = json.loads(other.do(READ))
     statements = _registrations(site.home)[next(iter(set(_registrations(site.home)) - known))]
     played = [(begin, end) for begin, end in ranges]
     found = judge(statements, played, length_s, seen, options.threshold)
