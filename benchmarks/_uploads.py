@@ -112,6 +112,8 @@ def _speeds(them: People, upload_mb: int) -> dict[str, Any]:
     for queue in ("encoding", "inspecting"):
         them.ask("POST", "/drains", json={"scope": "queue", "name": queue, "why": "bench"})
     say(f"{PAIRS} times an upload of {upload_mb} MB alone, and one beside {VIEWERS} viewers")
+    _ours_s(them, upload_mb)
+    peak_mb = max(map(_peak_mb, _web_processes(them.instance)))
     cookies = [_viewer(them, number) for number in range(VIEWERS)]
     wait_for(lambda: "busy" not in _states(them, "encoding", "inspecting"), BUSY, "no worker has anything to do")
     alone, beside, watched = [], [], []
@@ -123,7 +125,7 @@ def _speeds(them: People, upload_mb: int) -> dict[str, Any]:
     losses = [100 * (1 - one / other) for one, other in zip(alone, beside, strict=True)]
     figures: dict[str, Any] = {
         "upload_mb_s": round(upload_mb / median(alone), 1),
-        "upload_peak_mb": round(max(map(_peak_mb, _web_processes(them.instance)))),
+        "upload_peak_mb": round(peak_mb),
         "viewers_200_upload_loss_percent": round(max(0.0, median(losses)), 1),
         "viewers_200_upload_losses_percent": [round(one, 1) for one in losses],
         "viewers_200_poll_p95_ms": max(said["p95_ms"] for said in watched),

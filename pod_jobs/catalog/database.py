@@ -1,7 +1,6 @@
 """Opens the catalog's database (SQLite in WAL mode, PostgreSQL or MariaDB), and runs transactions on it."""
 
 import re
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache, reduce
@@ -25,7 +24,7 @@ from peewee import (
 from playhouse.migrations import Runner
 
 from pod_jobs.catalog import models
-from pod_jobs.catalog.kept_connections import Keeping, KeepingMariaDb, KeepingPostgresql
+from pod_jobs.catalog.kept_connections import Keeping, KeepingMariaDb, KeepingPostgresql, KeepingSqlite
 from pod_jobs.catalog.revisions import Watched
 from pod_jobs.errors import ServiceUnavailable, SettingsError
 
@@ -67,7 +66,7 @@ def connect(url: str) -> Database:
     return database
 
 
-class WatchedSqlite(Watched, SqliteDatabase):
+class WatchedSqlite(Watched, KeepingSqlite):
     pass
 
 
@@ -155,19 +154,11 @@ def renew_statistics(database: Database) -> None:
 
 
 def hold_open(database: Database) -> Callable[[], None]:
-    """Make it cheap to open and close many connections; returns a function that ends that. Call it while `database` is connected,
-    and not before a fork.
-
-    Connections to a server are kept (kept_connections.py). Of a SQLite file one more stays open: when the last one is closed,
-    SQLite writes the write-ahead log into the file and syncs both, and the next connection makes a new log. That takes 3 ms,
-    longer than most requests.
-    """
-    if isinstance(database, Keeping):
-        database.keep_open()
-        return database.let_go
-    connection = sqlite3.connect(database.database, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
-    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # SQLite opens the log at the first read
-    return connection.close
+    """Keep connections that are closed for those who open one next (kept_connections.py); returns a function that ends that. Not to
+    be called before a fork."""
+    assert isinstance(database, Keeping)  # noqa: S101  # each that `build` makes is
+    database.keep_open()
+    return database.let_go
 
 
 @contextmanager

@@ -1,10 +1,13 @@
 """Opening the catalog's database."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from peewee import Database, InterfaceError, PeeweeException, PostgresqlDatabase
+from peewee import Database, InterfaceError, PeeweeException, PostgresqlDatabase, SqliteDatabase
 
 from pod_jobs.catalog import database, kept_connections
 from pod_jobs.catalog.store import users
@@ -61,11 +64,12 @@ def test_no_query_opens_a_connection_that_nobody_would_close(empty_catalog: Path
     assert catalog.is_closed(), "both were the same object, closed by the outer one"
 
 
+OPENED: list[Any] = []
+
+
 @pytest.fixture
 def keeping(database_url: str) -> Iterator[Database]:
-    """That of a server, whose connections are kept when they are closed."""
-    if database_url.startswith("sqlite"):
-        pytest.skip("a file has no server")
+    """One whose connections are kept when they are closed."""
     catalog = database.connect(database_url)
     let_go = database.hold_open(catalog)
     yield catalog
@@ -73,7 +77,10 @@ def keeping(database_url: str) -> Iterator[Database]:
 
 
 def number_of(catalog: Database) -> int:
-    """That of the present connection, as the server says it."""
+    """That of the present connection, as the server says it; of a file's one, its place among all that were asked about."""
+    if isinstance(catalog, SqliteDatabase):
+        OPENED.extend([] if catalog.connection() in OPENED else [catalog.connection()])
+        return OPENED.index(catalog.connection())
     query = "SELECT pg_backend_pid()" if isinstance(catalog, PostgresqlDatabase) else "SELECT CONNECTION_ID()"
     return int(catalog.execute_sql(query).fetchone()[0])
 
@@ -93,7 +100,21 @@ def test_the_next_one_gets_the_connection_that_was_closed(keeping: Database) -> 
     assert connected(keeping) != first
 
 
+def test_a_connection_to_a_file_that_was_replaced_is_not_used_again(keeping: Database) -> None:
+    """What it wrote would be lost with the old file."""
+    if not isinstance(keeping, SqliteDatabase):
+        pytest.skip("a server has its files for itself")
+    first, path = connected(keeping), Path(keeping.database)
+    path.rename(path.with_name("old"))
+    assert (second := connected(keeping)) != first
+    assert path.exists() and connected(keeping) == second
+    path.unlink()
+    assert connected(keeping) not in (first, second)
+
+
 def test_a_connection_that_the_server_has_ended_is_not_used_again(keeping: Database) -> None:
+    if isinstance(keeping, SqliteDatabase):
+        pytest.skip("a file has no server")
     first = connected(keeping)
     kept, keeping._kept = keeping._kept, []  # type: ignore[attr-defined]  # else it would end its own
     with keeping.connection_context():
@@ -110,6 +131,21 @@ def test_a_connection_in_a_transaction_is_not_kept(keeping: Database) -> None:
     keeping.execute_sql("BEGIN")
     keeping.close()
     assert connected(keeping) != first
+
+
+def test_a_query_that_was_not_read_to_its_end_leaves_no_old_state_behind(keeping: Database) -> None:
+    if not isinstance(keeping, SqliteDatabase):
+        pytest.skip("a server sends the whole answer")
+    with keeping.connection_context():
+        keeping.execute_sql("CREATE TABLE letter AS WITH x(n) AS (VALUES (1), (2), (3)) SELECT n FROM x")
+        first, half_read = number_of(keeping), keeping.execute_sql("SELECT n FROM letter")
+        assert half_read.fetchone() == (1,)
+    with closing(sqlite3.connect(keeping.database)) as other, other:
+        other.execute("DELETE FROM letter")
+    with keeping.connection_context():
+        assert number_of(keeping) == first
+        assert keeping.execute_sql("SELECT count(*) FROM letter").fetchone() == (0,)
+        keeping.execute_sql("DROP TABLE letter")
 
 
 def test_one_that_nobody_used_for_a_while_is_closed(keeping: Database, monkeypatch: pytest.MonkeyPatch) -> None:
