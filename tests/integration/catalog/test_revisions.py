@@ -183,6 +183,16 @@ def test_an_inner_transaction_belongs_to_the_outer_one(owners: Owners) -> None:
     assert owners.changed(change) == (True, True, False)
 
 
+def test_the_query_of_each_poll_is_made_once(owners: Owners, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To make it takes longer than to run it."""
+    first, second = ([*revisions.owner(one.id), revisions.CATALOG] for one in (owners.one, owners.other))
+    before = revisions.read(first)
+    monkeypatch.setattr(revisions.Revision, "select", None)
+    users.create("new", "lecturer", None, NOW)
+    assert revisions.read(first) != before
+    assert dict(revisions.read(second))[revisions.CATALOG] == dict(revisions.read(first))[revisions.CATALOG]
+
+
 def test_a_video_that_changes_hands_changes_for_both(owners: Owners) -> None:
     def change() -> None:
         Video.update(owner=owners.other).where(Video.id == owners.video.id).execute()
