@@ -44,6 +44,7 @@ PLAIN_SQL = {
     "catalog/copying.py",  # pragmas, and what follows a copy whose rows were inserted as everywhere
     "catalog/store/statements.py",  # learning traces, which are unwatched
     "catalog/database.py",  # a read, whose SQL is built once
+    "catalog/revisions.py",  # a read, whose SQL is built once
     "catalog/store/waiting_line.py",  # reads
 }
 numbers = count(1000)
