@@ -154,8 +154,8 @@ def renew_statistics(database: Database) -> None:
 
 
 def hold_open(database: Database) -> Callable[[], None]:
-    """Keep connections that are closed for those who open one next (kept_connections.py); returns a function that ends that. Do not
-    call it before a fork."""
+    """Keep connections that are closed for those who open one next (kept_connections.py); returns a function that ends that.
+    Do not call it before a fork."""
     assert isinstance(database, Keeping)  # noqa: S101  # each that `build` makes is
     database.keep_open()
     return database.let_go
