@@ -36,7 +36,7 @@ class CaptionTrack(Table):
     language = CharField(8)  # "und" = unknown
     label = CharField(100, default="")  # tells several tracks of one language and origin apart
     origin = CharField(10)  # one of ORIGINS
-    translated = BooleanField(default=False)
+    translated = BooleanField()
     state = CharField(10)  # one of STATES
     version = IntegerField()  # number of the newest version, from 1
     needs_check = BooleanField(default=False)  # the language was recognised, but not surely

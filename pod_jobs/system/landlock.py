@@ -46,14 +46,19 @@ def version() -> int:
     return max(0, int(_libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(VERSION))))
 
 
+def known_bytes(abi: int) -> int:
+    """How many bytes of the attributes of a ruleset this version of Landlock knows."""
+    return 8 if abi < 4 else 16 if abi < 6 else 24
+
+
 def restrict(shown: dict[str, Iterable[str]]) -> None:
     """From now on, this process and what it becomes may open only the paths in `shown`: to "read", to "write", "devices", and
     folders to "list". A path that does not exist is left out. Errors: OSError."""
     abi = version()
     known_rights = KNOWN_FILE_RIGHTS[min(max(abi, 1), 5)]
     attributes = struct.pack("=QQQ", known_rights, TCP if abi >= 4 else 0, SCOPED if abi >= 6 else 0)
-    size = 8 if abi < 4 else 16 if abi < 6 else 24
-    ruleset = _checked(_libc.syscall(CREATE_RULESET, attributes, ctypes.c_size_t(size), ctypes.c_uint32(0)))
+    size = ctypes.c_size_t(known_bytes(abi))
+    ruleset = _checked(_libc.syscall(CREATE_RULESET, attributes, size, ctypes.c_uint32(0)))
     for kind, rights in (("list", READ_DIR), ("read", READ), ("write", WRITE), ("devices", DEVICE)):
         for path in shown.get(kind, ()):
             _allow(ruleset, path, rights & known_rights)

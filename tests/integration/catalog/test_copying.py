@@ -162,3 +162,9 @@ def test_what_cannot_be_read_is_a_fault(catalog: Database, database_url: str) ->
         )
         catalog.execute_sql("DELETE FROM task")
         catalog.execute_sql("PRAGMA foreign_keys = 1")
+
+
+def test_figures_are_the_same_but_for_the_last_digit() -> None:
+    assert copying._same(0.1 + 0.2, 0.3, True) and copying._same(None, None, True) and copying._same("x", "x", False)
+    assert not copying._same(0.1 + 0.2, 0.3, False)
+    assert not copying._same(None, 0.3, True) and not copying._same(0.3, None, True)

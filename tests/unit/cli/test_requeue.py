@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 import pytest
+from click.testing import CliRunner
 
 from pod_jobs.cli import tasks
 from pod_jobs.cli.api import Api
@@ -67,3 +68,11 @@ def test_one_refusal_hides_nothing_of_what_was_done(capsys: pytest.CaptureFixtur
     assert (told.value.sentence, told.value.reason) == ("1 of 3 were refused.", "t2: It has ended.")
     tasks._try_each("encode", {"video 1": lambda: None})
     assert capsys.readouterr().out == "1 encoding is queued.\n"
+
+
+@pytest.mark.parametrize(("done", "said"), [([7], "1 task is as before.\n"), ([7, 8], "2 tasks are as before.\n")])
+def test_what_was_taken_back_is_counted(done: list[int], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = Part({"done": done, "refused": []})
+    monkeypatch.setattr(tasks, "Api", lambda settings: part)
+    assert CliRunner().invoke(tasks.undo, ["12"]).output == said
+    assert part.asked == [("/tasks/undo", {"order": 12})]

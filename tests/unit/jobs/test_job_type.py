@@ -1,6 +1,8 @@
 import pytest
 
-from pod_jobs.jobs.job_type import JobType
+from pod_jobs.jobs.job_type import JobType, needs_ffmpeg
+from pod_jobs.jobs.table import JOB_TYPES
+from pod_jobs.settings import QUEUES
 
 
 @pytest.mark.parametrize("kind", ["", "make-thumbs", "Encode", "é", "k" * 21, "two words"])
@@ -11,3 +13,7 @@ def test_a_kind_that_a_job_id_or_the_catalog_could_not_hold_is_refused(kind: str
 
 def test_kinds() -> None:
     assert JobType("deliver_statements", queue="xapi", run=print).kind == "deliver_statements"
+
+
+def test_which_queues_need_ffmpeg() -> None:
+    assert {name for name in QUEUES if needs_ffmpeg(JOB_TYPES, name)} == {"inspecting", "encoding", "transcripting"}

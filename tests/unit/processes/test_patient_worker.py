@@ -1,6 +1,7 @@
 """What of the web server's worker no real server shows at will: an instant between two turns of its loop."""
 
 import os
+import select
 import selectors
 import socket
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from gunicorn.config import Config
 
-from pod_jobs.processes.patient_worker import HEAD_BYTES, Connection, PatientWorker, missing_bytes
+from pod_jobs.processes.patient_worker import CONTINUE, HEAD_BYTES, Connection, PatientWorker, missing_bytes
 from pod_jobs.web.guards import slow_clients
 from pod_jobs.web.guards.slow_clients import PacedSocket
 
@@ -73,3 +74,20 @@ def test_a_head_is_whole_at_its_empty_line(before: bytes, piece: bytes, is_whole
     conn: Any = SimpleNamespace(received=bytearray(before + piece))
     worker: Any = None  # it is not asked
     assert PatientWorker._has_whole_head(worker, conn, len(piece)) is is_whole
+
+
+@pytest.mark.parametrize(("expects", "said"), [("Expect: 100-continue\r\n", CONTINUE), ("", b"")])
+def test_only_a_client_that_asks_is_told_to_go_on_with_its_body(
+    worker: PatientWorker, expects: str, said: bytes
+) -> None:
+    ours, client = socket.socketpair()
+    with client:
+        client.setblocking(False)
+        conn = Connection(Config(), PacedSocket(ours.detach()), ("192.0.2.1", 1), None)
+        conn.received = bytearray(f"POST / HTTP/1.1\r\nContent-Length: 9\r\n{expects}\r\n".encode())
+        worker._take_body(conn)
+        heard = client.recv(1000) if select.select([client], [], [], 0)[0] else b""
+        assert heard == said and conn in worker._waiting
+        assert conn.body is not None
+        conn.body.close()
+        conn.sock.close()

@@ -100,3 +100,13 @@ def test_all_refused_means_each_one_and_a_lane_that_stopped() -> None:
 def test_only_a_fault_of_the_server_is_one_of_the_statements_that_it_was_sent(answer: Answer, code: str) -> None:
     delivery = deliver([Sendable("a", b"{}")], SameAnswer(answer))
     assert [(one.fate, one.code) for one in delivery.outcomes] == [(Fate.LATER, code)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [(Transient("500 oh", server_error=True), "server-error"), (Transient("reset", is_reset=True), "")],
+)
+def test_what_upset_the_server_alone_too_is_told_from_what_was_lost(answer: Answer, code: str) -> None:
+    batch = [Sendable(name, b"{}", upsets=POISON_UPSETS) for name in "ab"]
+    delivery = deliver(batch, SameAnswer(answer), failures=RESETS_BEFORE_CUT)
+    assert {(one.fate, one.code) for one in delivery.outcomes} == {(Fate.LATER, code)}

@@ -39,3 +39,10 @@ def test_a_session_that_has_ended_or_is_not_known_is_left_alone() -> None:
     assert last_statements(samples.session(), samples.SESSION) == []
     assert last_statements(samples.session()[:3], "9e1f5d3a-44f7-4c1c-8d5b-7d1b3c1d2e3f") == []
     assert last_statements(samples.session()[1:3], samples.SESSION) == []
+
+
+def test_what_is_stated_while_it_plays_ends_no_stretch() -> None:
+    """A statement without segments, such as that a viewer went to full screen."""
+    asked = samples.of_video(profile.INTERACTED, 8, {"time": 7})
+    ends = last_statements([*samples.session()[:2], asked], samples.SESSION)
+    assert ends[-1]["result"]["extensions"][EXTENSION + "played-segments"] == "0[.]7"

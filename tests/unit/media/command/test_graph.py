@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pod_jobs.media.command import graph, placing
+from pod_jobs.media.facts.media_info import AudioTrack
 from pod_jobs.media.planning.chunk_grid import Chunk
 from pod_jobs.media.planning.frame_rate import ENDS_EARLY_S
 
@@ -75,3 +76,9 @@ def test_only_a_source_that_is_faster_is_thinned(monkeypatch: pytest.MonkeyPatch
     for fps, is_thinned in ((25.0, False), (25 * graph.CROWDED, False), (25 * graph.CROWDED + 0.01, True)):
         monkeypatch.setattr(graph, "busiest_fps", lambda _, fps=fps: fps)
         assert bool(graph.thinned(track(), Fraction(25))) is is_thinned
+
+
+@pytest.mark.parametrize(("channels", "has_places", "is_summed"), [(8, True, False), (9, True, True), (4, False, True)])
+def test_only_channels_that_stand_for_no_places_are_added_up(channels: int, has_places: bool, is_summed: bool) -> None:
+    track = AudioTrack(1, "flac", channels, 48_000, "", True, has_places=has_places)
+    assert ("pan=stereo" in graph.added_up(track)) is is_summed

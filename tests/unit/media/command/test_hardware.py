@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -95,3 +96,14 @@ def test_a_build_without_such_encoders(wanted: str) -> None:
     found = hardware.equip(TOOLS, wanted, "/dev/dri/renderD128").hardware
     assert found.encoder is None
     assert ("h264_vaapi" in found.lacking) == (wanted != "none")
+
+
+@pytest.mark.parametrize(
+    ("pictures", "why"), [(hardware.TRIAL_FRAMES, ""), (7, f"7 of {hardware.TRIAL_FRAMES} pictures came out")]
+)
+def test_a_card_that_leaves_pictures_out_is_not_used(pictures: int, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = CARDS["nvenc"]
+    monkeypatch.setattr(hardware, "capture", lambda *_: (None, ""))
+    monkeypatch.setattr(hardware.exits, "error_of", lambda *_, **__: None)
+    monkeypatch.setattr(hardware, "read_tracks", lambda path: [SimpleNamespace(samples=pictures)])
+    assert hardware._try(replace(TOOLS, encoders=(card.name,)), card) == why
