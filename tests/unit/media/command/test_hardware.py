@@ -12,6 +12,7 @@ from pod_jobs.media.command.ffmpeg import build_encode
 from pod_jobs.media.planning.codecs import LIBX264, find_encoder
 from pod_jobs.media.planning.limits import Source
 from pod_jobs.media.planning.streams import Picture
+from pod_jobs.media.process import exits
 from pod_jobs.media.process.guard import Sandbox, sandboxed
 from tests.unit.media.samples import LIMITS, TOOLS, planned, video
 
@@ -104,6 +105,6 @@ def test_a_build_without_such_encoders(wanted: str) -> None:
 def test_a_card_that_leaves_pictures_out_is_not_used(pictures: int, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     card = CARDS["nvenc"]
     monkeypatch.setattr(hardware, "capture", lambda *_: (None, ""))
-    monkeypatch.setattr(hardware.exits, "error_of", lambda *_, **__: None)
+    monkeypatch.setattr(exits, "error_of", lambda *_, **__: None)
     monkeypatch.setattr(hardware, "read_tracks", lambda path: [SimpleNamespace(samples=pictures)])
     assert hardware._try(replace(TOOLS, encoders=(card.name,)), card) == why
