@@ -6,6 +6,7 @@ container says SDR, frame rates of 90,000 per second, durations of 40 hours in 1
 
 import json
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Sequence
@@ -34,6 +35,9 @@ BESIDE = (
     "stream_clock",
     "track_facts",
 )  # what the child imports
+NOT_BEGUN = re.compile(
+    r"^(bwrap|ImportError|ModuleNotFoundError): ", re.MULTILINE
+)  # as while an update exchanges our files
 CHILD_FILES = (CHILD, *(CHILD.with_name(f"{name}.py") for name in BESIDE))
 TRANSFERS = {16: "pq", 18: "hlg"}  # ITU-T H.273, transfer characteristics
 PROTECTED_TAGS = ("encv", "enca", "drmi", "drms", "drmp")
@@ -139,7 +143,8 @@ def _look(
     try:
         answer = json.loads(text)
     except ValueError:
-        raise BadSource(f"the probe ended with {finished.returncode}: {finished.stderr}") from None
+        reason = f"the probe ended with {finished.returncode}: {finished.stderr}"
+        raise (OutOfResources(reason) if NOT_BEGUN.search(finished.stderr) else BadSource(reason)) from None
     assert isinstance(answer, dict)  # noqa: S101  (our own program)
     return answer
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pod_jobs.errors import BadSource
+from pod_jobs.errors import BadSource, OutOfResources
 from pod_jobs.media.facts.media_info import MediaInfo
+from pod_jobs.media.probing import probe as probing
 from pod_jobs.media.probing.probe import probe
 from pod_jobs.media.process.tools import Tools, find_tools
 from tests.clips import BAD_MAKERS, H264, Clips, ffmpeg, pattern
@@ -136,3 +137,23 @@ def test_a_probe_that_takes_too_long_is_ended(any_tools: Tools, clips: Clips) ->
     with pytest.raises(BadSource) as caught:
         probe(clips.path("plain.mp4"), any_tools, replace(LIMITS, probe_s=0))
     assert caught.value.code == "source-unreadable"
+
+
+@pytest.mark.parametrize(
+    ("program", "error"), [("import gone", OutOfResources), ("raise ValueError('ImportError: no')", BadSource)]
+)
+def test_no_file_is_blamed_for_a_probe_that_could_not_begin(
+    clips: Clips,
+    any_tools: Tools,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    program: str,
+    error: type[Exception],
+) -> None:
+    """As while an update exchanges our files under a worker that runs."""
+    child = tmp_path / "child.py"
+    child.write_text(program)
+    monkeypatch.setattr(probing, "CHILD", child)
+    monkeypatch.setattr(probing, "CHILD_FILES", (child,))
+    with pytest.raises(error, match="the probe ended with 1"):
+        look(clips, any_tools, "plain.mp4")
