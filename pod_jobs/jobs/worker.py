@@ -64,7 +64,7 @@ class PodWorker(Worker):
     board: CrewBoard
     kept_reports: KeptReports
     _attempt_memory = mmap.mmap(-1, ATTEMPT_BYTES)  # memory that a worker's child shares: the attempt that it was given
-    _finishing = False  # True after SIGUSR1
+    _finishing = False  # True after SIGUSR1 or SIGTERM
     _interrupting = False  # True after SIGTERM
 
     def perform_job(self, job: Any, queue: Any, execution: Any) -> bool:
@@ -168,8 +168,11 @@ class PodWorker(Worker):
         self._finishing = True
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Tell the present job to end now, kill it if it has not ended after `stop_s`, and stop."""
-        self._interrupting = True
+        """Tell the present job to end now, kill it if it has not ended after `stop_s`, and stop.
+
+        RQ ends an idle worker by an exception. Where code catches every exception, the worker ends at its next look for a job.
+        """
+        self._interrupting = self._finishing = True
         if self.horse_pid:
             os.kill(self.horse_pid, signal.SIGTERM)
             timer = threading.Timer(self.stop_s, self.kill_horse)

@@ -1,14 +1,17 @@
 """Workers that may not take a job: drained by people, or unfit, as a check of theirs says. Real workers."""
 
 import json
+import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 from redis import Redis
 
 from pod_jobs.catalog.client import Order
-from pod_jobs.jobs import drains, queue, workforce
+from pod_jobs.jobs import drains, gate, queue, workforce
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode import ENCODE
 from tests.integration.jobs.conftest import SmallCatalog, StartWorker
@@ -53,6 +56,21 @@ def test_a_drained_worker_that_is_told_to_end_takes_no_job_before(redis: Redis, 
     worker.signal(signal.SIGUSR1)
     worker.wait()
     assert queue.positions(redis, "encoding") == {"encode-7-g1": 1}
+
+
+def test_a_worker_ends_also_when_the_signal_comes_while_every_exception_is_caught(
+    start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "CHECK_S", 0.0)
+    once = iter([signal.SIGTERM])
+
+    def check() -> str:
+        with suppress(Exception):
+            for signum in once:
+                os.kill(os.getpid(), signum)
+        return ""
+
+    assert start_worker(encode=finish, check=check).wait() == 0
 
 
 def test_a_drain_of_other_workers_is_not_ones_own(redis: Redis, start_worker: StartWorker) -> None:
