@@ -7,6 +7,7 @@ Then a real instance is asked: _uploads.py.
 """
 
 import argparse
+import gc
 import random
 import sys
 import tempfile
@@ -166,6 +167,7 @@ def _one(url: str, redis_url: str, options: argparse.Namespace) -> dict[str, Any
         }
         settings = load(home, **ours)
         app = create_app(settings)
+        gc.freeze()  # as `web` does before gunicorn forks
         catalog = database.connect(settings.database_url)
         database.migrate(catalog)
         with catalog.connection_context():

@@ -16,9 +16,8 @@ from pod_jobs.catalog.site_models import SiteOrder
 
 SUMMED_AT_ONCE = 500  # rows of an INSERT
 DAY_S = 86_400.0
-LATE = timedelta(
-    days=1
-)  # a task that ended so long after a day does not count as waiting on it; that matters only long after
+# Tasks that ended later than this after a day are not counted as having waited on it: they are few
+LATE = timedelta(days=1)
 EVENING = time(18)  # what failed since yesterday at this hour is new to the team in the morning
 # measure -> what its parts are; "" = it has none
 MEASURES = {

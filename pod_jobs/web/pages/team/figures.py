@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
+from functools import cached_property
 from itertools import cycle
 
 from flask import Blueprint, request
@@ -52,7 +53,7 @@ class Chart:
     unit: str
     stacked: bool = False
 
-    @property
+    @cached_property
     def top(self) -> float:
         """The greatest height of a bar."""
         columns = zip(*(series.numbers for series in self.series), strict=True)

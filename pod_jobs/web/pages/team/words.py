@@ -19,7 +19,7 @@ from pod_jobs.web.services import now, services
 
 blueprint = Blueprint("team_words", __name__)
 
-REMEMBERED = 5000  # how many instants in words are kept, because lists show the same ones again and again
+REMEMBERED = 5000  # how many instants and numbers in words are kept, because pages show the same ones again and again
 SOME = 1.5  # from so many hours on, a time is given in hours; less is given in minutes, and so on for each unit
 
 
@@ -58,7 +58,7 @@ def _exact(local: datetime, locale: str) -> str:
 @blueprint.app_template_filter()
 def short_day(value: datetime) -> str:
     """ "27 Nov" """
-    return format_date(value.astimezone(), "d MMM", locale=_locale())
+    return _short_day(value.astimezone().date(), _locale())
 
 
 @blueprint.app_template_filter()
@@ -82,7 +82,17 @@ def _span(seconds: int, locale: str) -> str:
 @blueprint.app_template_filter()
 def decimal(value: float, places: int = 1) -> str:
     """ "10.2", in French "10,2" """
-    return format_decimal(round(value, places), locale=_locale())
+    return _decimal(round(value, places), _locale())
+
+
+@lru_cache(REMEMBERED)
+def _short_day(day: date, locale: str) -> str:
+    return format_date(day, "d MMM", locale=locale)
+
+
+@lru_cache(REMEMBERED)
+def _decimal(rounded: float, locale: str) -> str:
+    return format_decimal(rounded, locale=locale)
 
 
 @blueprint.app_template_filter()
