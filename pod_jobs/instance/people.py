@@ -16,9 +16,8 @@ def add(name: str, role: str, password_hash: str | None, by: str, now: datetime)
     Errors: Refused for a name that exists (user-exists) or cannot be one (user-name), and for an unknown role.
     """
     is_name = 0 < len(name) <= LONGEST_NAME and name == name.strip() and name.isprintable()
-    if not is_name or name.startswith(
-        SITE_USER
-    ):  # the start makes users of sites, and a person in their place stops it
+    # users of sites are made when pod_jobs starts, which a person of the same name would prevent
+    if not is_name or name.startswith(SITE_USER):
         raise Refused(f"{name[:LONGEST_NAME]!r}", code="user-name", start=SITE_USER)
     user = users.create(name, role, password_hash, now)
     users.note(by, "user add", name, now, role)

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 END = "#EXT-X-ENDLIST"  # nothing is added to the playlist any more
-RANGE = re.compile(
-    r"([0-9]{1,18})@([0-9]{1,18})"
-)  # without a bound, searching takes longer with the square of the digits
+# The digits have a bound, because the time of a search grows with their square
+RANGE = re.compile(r"([0-9]{1,18})@([0-9]{1,18})")
 
 
 @dataclass(frozen=True)

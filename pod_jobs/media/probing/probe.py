@@ -35,9 +35,8 @@ BESIDE = (
     "stream_clock",
     "track_facts",
 )  # what the child imports
-NOT_BEGUN = re.compile(
-    r"^(bwrap|ImportError|ModuleNotFoundError): ", re.MULTILINE
-)  # as while an update exchanges our files
+# The child did not begin, as while an update exchanges our files
+NOT_BEGUN = re.compile(r"^(bwrap|ImportError|ModuleNotFoundError): ", re.MULTILINE)
 CHILD_FILES = (CHILD, *(CHILD.with_name(f"{name}.py") for name in BESIDE))
 TRANSFERS = {16: "pq", 18: "hlg"}  # ITU-T H.273, transfer characteristics
 PROTECTED_TAGS = ("encv", "enca", "drmi", "drms", "drmp")

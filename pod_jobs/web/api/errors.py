@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.models import ErrorGroup
@@ -30,7 +30,7 @@ MOST_ASKED = 200  # tasks that the team was asked to look at
 @access.needs("see-team-pages")
 def list_groups() -> ResponseReturnValue:
     """?days=: only failures of so many last days, by default 30. ?site=: only of tasks that it ordered. Errors: Malformed."""
-    days, site = timedelta(days=answers.days(MOST_DAYS)), task_filters.read(request.args).wanted.site
+    days, site = timedelta(days=answers.days(MOST_DAYS)), task_filters.site_of_address()
 
     def make(glance: polls.Glance) -> dict[str, Any]:
         glance(None)

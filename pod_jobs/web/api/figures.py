@@ -1,6 +1,6 @@
 """/figures: the figures of the last days."""
 
-from flask import Blueprint, request
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from pod_jobs.catalog.store import day_figures
@@ -19,6 +19,6 @@ MOST_DAYS = 366
 @access.needs("see-team-pages")
 def list_days() -> ResponseReturnValue:
     """?days=, by default 30. ?site=: only of what it ordered. Errors: Malformed."""
-    queue_of, site = queues_of_tasks(services().job_types), task_filters.read(request.args).wanted.site
+    queue_of, site = queues_of_tasks(services().job_types), task_filters.site_of_address()
     rows = day_figures.last_days(now(), answers.days(MOST_DAYS), queue_of, site)
     return answers.fresh({"days": [{"day": row.day.isoformat(), "numbers": row.numbers} for row in rows]})

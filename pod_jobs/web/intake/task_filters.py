@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from flask import request
 from flask_babel import gettext
 
 from pod_jobs import hand_over
@@ -34,17 +35,31 @@ def read(given: Mapping[str, str]) -> Asked:
     named = {name: given.get(name, "").strip()[:LONGEST] for name in (*TEXTS, *DAYS)}
     fields = {name: value for name, value in named.items() if value}
     faults: list[str] = []
-    days: dict[str, Any] = {}
     if fields.get("state", TASK_STATES[0]) not in TASK_STATES:
         faults.append(gettext("There is no state %(name)s.", name=fields["state"]))
-    for name in DAYS:
-        try:
-            days[name] = midnight(fields[name], name == "until") if name in fields else None
-        except (ValueError, OverflowError):
-            faults.append(gettext("%(name)s is no date.", name=fields[name]))
+    days, no_dates = read_days(fields)
+    faults += no_dates
     if fields.get("queue", QUEUES[0]) not in QUEUES:
         faults.append(gettext("There is no queue %(name)s.", name=fields["queue"]))
     return Asked(fields, made({name: fields.get(name, "") for name in TEXTS}, days), faults)
+
+
+def read_days(fields: Mapping[str, str]) -> tuple[dict[str, datetime], list[str]]:
+    """The instants between which something was, by the names of DAYS, of those fields that are given; and sentences about what is
+    no date."""
+    days, faults = {}, []
+    for name in DAYS:
+        try:
+            if name in fields:
+                days[name] = _midnight(fields[name], name == "until")
+        except (ValueError, OverflowError):
+            faults.append(gettext("%(name)s is no date.", name=fields[name]))
+    return days, faults
+
+
+def site_of_address() -> str:
+    """The site whose tasks the request's address asks for; "" = all tasks."""
+    return read(request.args).wanted.site
 
 
 def check_lengths(fields: Mapping[str, str]) -> None:
@@ -68,7 +83,7 @@ def _said(code: str) -> str:
     return sentence_in(code, {}, gettext)
 
 
-def midnight(day: str, after: bool) -> datetime:
+def _midnight(day: str, after: bool) -> datetime:
     """The beginning of the day, or with `after` its end, in the time zone of this host. Errors: ValueError, OverflowError."""
     begin = date.fromisoformat(day) + timedelta(days=int(after))
     if not 1970 < begin.year < 9000:

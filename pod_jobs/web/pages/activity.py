@@ -1,8 +1,6 @@
 """The activity log, for administrators: who did what when, by person, action and day, also as CSV."""
 
-from typing import Any
-
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -11,7 +9,7 @@ from pod_jobs.catalog.models import Audit
 from pod_jobs.catalog.store import activity
 from pod_jobs.catalog.store.activity import Wanted
 from pod_jobs.web.guards import access
-from pod_jobs.web.intake.task_filters import midnight
+from pod_jobs.web.intake import task_filters
 from pod_jobs.web.pages.tables import csv_answer
 from pod_jobs.web.pages.team.words import kind_words
 from pod_jobs.web.services import services
@@ -20,7 +18,6 @@ blueprint = Blueprint("activity", __name__)
 
 LINES, MOST_LINES = 100, 10_000  # on a page, in a CSV
 FIELDS = ("who", "action", "since", "until")
-PAGES = {"video": "/videos/", "task": "/team/tasks/"}  # subjects with a page of their own
 
 
 @blueprint.get("/admin/log")
@@ -51,14 +48,9 @@ def table() -> ResponseReturnValue:
 def _read() -> tuple[dict[str, str], Wanted, list[str]]:
     """The filter in the address: its fields, what they mean, and sentences about what means nothing."""
     named = {name: request.args.get(name, "").strip()[:100] for name in FIELDS}
-    fields: dict[str, Any] = {name: value for name, value in named.items() if value}
-    wanted, faults = dict(fields), []
-    for name in {"since", "until"} & fields.keys():
-        try:
-            wanted[name] = midnight(fields[name], name == "until")
-        except (ValueError, OverflowError):
-            faults.append(gettext("%(name)s is no date.", name=fields[name]))
-    return fields, Wanted(**wanted), faults
+    fields = {name: value for name, value in named.items() if value}
+    days, faults = task_filters.read_days(fields)
+    return fields, Wanted(fields.get("who", ""), fields.get("action", ""), **days), faults
 
 
 @blueprint.app_template_filter()
@@ -72,9 +64,13 @@ def action_words(action: str) -> str:
 @blueprint.app_template_filter()
 def subject_page(row: Audit) -> str:
     """The address of the page about what the line is about, "" = there is none."""
-    what, _, number = row.subject.partition(" ")
-    has_page = what in PAGES and whole_number(number) is not None
-    return request.script_root + PAGES[what] + number if has_page else ""
+    what, _, text = row.subject.partition(" ")
+    number = whole_number(text)
+    if what == "video" and number is not None:
+        return url_for("pages.video", video_id=number)
+    if what == "task" and number is not None:
+        return url_for("team_task.show", task_id=number)
+    return ""
 
 
 def _all_actions() -> dict[str, str]:

@@ -32,7 +32,7 @@ def show() -> ResponseReturnValue:
 
 
 def _all_groups(at: datetime, days: int) -> dict[str, Any]:
-    since, site = since_of(at, days), task_filters.read(request.args).wanted.site
+    since, site = since_of(at, days), task_filters.site_of_address()
     groups = store.list_open(since, site)
     midnights = day_figures.midnights(at, store.TREND_DAYS)
     trends = store.trends([open_group.group.fingerprint for open_group in groups], midnights, site)

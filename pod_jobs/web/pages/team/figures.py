@@ -7,7 +7,7 @@ from datetime import datetime, time
 from functools import cached_property
 from itertools import cycle
 
-from flask import Blueprint, request
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from werkzeug.utils import secure_filename
@@ -67,7 +67,7 @@ class Chart:
 @blueprint.get("/team/figures")
 @access.needs("see-team-pages")
 def show() -> ResponseReturnValue:
-    days, site = wanted_days(PERIODS), _wanted_site()
+    days, site = wanted_days(PERIODS), task_filters.site_of_address()
     shown = {"days": days, "periods": PERIODS, "many": MOST_PARTS, "site": site}
     shown["sites"] = [one.name for one in services().settings.site]
     return frame.live_page("team/figures.html", lambda look: {"charts": _charts(days, site), **shown})
@@ -77,7 +77,7 @@ def show() -> ResponseReturnValue:
 @access.needs("see-team-pages")
 def table(key: str) -> ResponseReturnValue:
     """The numbers of a chart, for a spreadsheet: seconds, bytes, counts. Errors: NotFound."""
-    site = _wanted_site()
+    site = task_filters.site_of_address()
     chart = next((one for one in _charts(wanted_days(PERIODS), site) if one.key == key), None)
     if chart is None:
         raise NotFound(f"chart {key}")
@@ -86,11 +86,6 @@ def table(key: str) -> ResponseReturnValue:
     numbers = ([round(series.numbers[at], 3) for series in chart.series] for at in range(len(names)))
     name = secure_filename(f"{key}-{site}") if site else key
     return csv_answer(name, [head, *([name, *row] for name, row in zip(names, numbers, strict=True))])
-
-
-def _wanted_site() -> str:
-    """The site in the address; "" = all tasks."""
-    return task_filters.read(request.args).wanted.site
 
 
 def _charts(last_days: int, site: str) -> list[Chart]:
