@@ -66,7 +66,7 @@ class Intake:
         public_id = str(uuid.uuid5(UNREADABLE, content))
         document = {"task_type": "encoding", "source_url": "", "parameters": {}}
         asked = self._asked(public_id, document, "message", "refused message")
-        if not site_orders.are_enough(asked, now):
+        if not site_orders.has_enough_refusals(asked, now):
             with_free_number(
                 self._settings.media, lambda: site_orders.refuse(self._owner(), asked, NewTask(pod.KIND), fault, now)
             )

@@ -56,7 +56,7 @@ class Keeping(Database):
         raise NotImplementedError
 
 
-class OfFile(sqlite3.Connection):
+class SqliteConnection(sqlite3.Connection):
     """A connection that knows which file it has open, and its queries."""
 
     file: os.stat_result
@@ -79,7 +79,7 @@ class OfFile(sqlite3.Connection):
 class KeepingSqlite(Keeping, SqliteDatabase):
     def __init__(self, path: str, **options: Any) -> None:
         # whoever closes it may be another thread than the one that opened it; no two use it at the same time
-        super().__init__(path, check_same_thread=False, factory=OfFile, **options)
+        super().__init__(path, check_same_thread=False, factory=SqliteConnection, **options)
 
     def _open(self) -> Any:
         connection = super()._open()

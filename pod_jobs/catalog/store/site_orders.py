@@ -20,7 +20,7 @@ from pod_jobs.catalog.store import instance, tasks, users, videos
 from pod_jobs.errors import NotFound, PodJobsError, Refused
 
 PUBLIC_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-MOST_REFUSED = 50  # see `are_enough`
+MOST_REFUSED = 50  # see `has_enough_refusals`
 SAME = ("task_type", "source_url", "parameters", "notify_url", "app_name", "etab_name")
 
 
@@ -105,8 +105,8 @@ def refuse(owner: User, asked: Asked, new: NewTask, fault: PodJobsError, now: da
     return is_new
 
 
-def are_enough(asked: Asked, now: datetime) -> bool:
-    """Were so many orders of this site and fingerprint stored in the last 24 h that one more refused one would tell nothing?"""
+def has_enough_refusals(asked: Asked, now: datetime) -> bool:
+    """Does the catalog have so many orders of this site and fingerprint from the last 24 h that it stores no further refusals?"""
     same = (SiteOrder.site == asked.site, SiteOrder.fingerprint == asked.fingerprint)
     return bool(SiteOrder.select().where(*same, SiteOrder.created_at > now - timedelta(days=1)).count() >= MOST_REFUSED)
 

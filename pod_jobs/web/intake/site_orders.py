@@ -105,7 +105,7 @@ def note_refusal(user: User, raw: bytes, document: dict[str, Any], fault: PodJob
         title=_title({**shown, "parameters": {}}) or "order",
         public_id=str(uuid.uuid5(REFUSED, f"{site.name} {fault.code} {content}")),
     )
-    if not site_orders.are_enough(asked, at):
+    if not site_orders.has_enough_refusals(asked, at):
         orders.with_free_number(lambda: site_orders.refuse(user, asked, NewTask(kind, "", {}, purpose), fault, at))
 
 

@@ -1,6 +1,6 @@
 // The caption editor: cues, undo, the draft, and saving. People can save in spite of warnings.
 import { call, Problem, problem, root } from "../shared/api.js";
-import { all, byId, make, put, whenConfirmed } from "../shared/dom.js";
+import { all, answerOf, byId, make, put, whenConfirmed } from "../shared/dom.js";
 import { say, showConnection, toast, toastProblem } from "../shared/notices.js";
 import { _ } from "../shared/words.js";
 import { conflictRow } from "./conflict.js";
@@ -359,8 +359,7 @@ export class Editor {
     const dialog = byId("conflict");
     dialog.onclose = () => {
       byId("save").disabled = false;
-      if (dialog.returnValue !== "merge") return;
-      dialog.returnValue = ""; // Escape leaves it as it is
+      if (answerOf(dialog) !== "merge") return;
       this.past.keep(this.cues);
       this.base = theirs.version;
       this.become(model.merged(this.cues, found));

@@ -5,7 +5,7 @@ import { differences, fromDocuments } from "../captions/model.js";
 import { stamp } from "../captions/rows.js";
 import { Player } from "../player/player.js";
 import { call, root } from "../shared/api.js";
-import { byId, make, put, whileBusy } from "../shared/dom.js";
+import { answerOf, byId, make, put, whileBusy } from "../shared/dom.js";
 import { toastProblem } from "../shared/notices.js";
 import { stateWords } from "../shared/tracks.js";
 import { _, exactDate } from "../shared/words.js";
@@ -64,8 +64,7 @@ function mayGo() {
   const dialog = byId("discard-dialog");
   return new Promise((resolve) => {
     if (!editor.dirty) return resolve(true);
-    dialog.returnValue = "";
-    dialog.onclose = () => resolve(dialog.returnValue === "discard");
+    dialog.onclose = () => resolve(answerOf(dialog) === "discard");
     dialog.showModal();
   });
 }

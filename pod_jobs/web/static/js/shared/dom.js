@@ -82,8 +82,13 @@ export function whenConfirmed(dialog, value, act) {
     event.target.form.requestSubmit(dialog.querySelector(`button[value="${value}"]`));
   });
   dialog.addEventListener("close", () => {
-    const isConfirmed = dialog.returnValue === value;
-    dialog.returnValue = ""; // Escape leaves it as it is, and would confirm the next time
-    if (isConfirmed) act();
+    if (answerOf(dialog) === value) act();
   });
+}
+
+/** The value of the button that closed `dialog`. It is forgotten, because Escape would give it again. */
+export function answerOf(dialog) {
+  const value = dialog.returnValue;
+  dialog.returnValue = "";
+  return value;
 }

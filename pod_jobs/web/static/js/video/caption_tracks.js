@@ -43,7 +43,7 @@ export function showTracks(video) {
     put(item.querySelector("span"), stateWords(track));
     button.setAttribute("aria-label", _("Delete: {name}", { name }));
     button.addEventListener("click", () => {
-      const dialog = Object.assign(byId("confirm-track"), { track, asked: button, returnValue: "" });
+      const dialog = Object.assign(byId("confirm-track"), { track, asked: button });
       put(byId("confirm-track-name"), name);
       dialog.showModal();
     });
