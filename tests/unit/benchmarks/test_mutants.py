@@ -33,6 +33,26 @@ def test_one_thing_is_turned_round_at_a_time(source: str, changed: list[str]) ->
     assert sorted(found) == sorted(changed)
 
 
+def test_a_seed_chooses_the_same_changes_after_other_lines_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mutants, "ROOT", tmp_path)
+    module = tmp_path / "pod_jobs" / "x.py"
+    module.parent.mkdir()
+    lines = [f"a{number} < b\n" for number in range(20)]
+
+    def chosen(seed: int) -> list[str]:
+        return [mutant.key for mutant in mutants.choose("pod_jobs", 10, seed)]
+
+    module.write_text("".join(lines), "utf-8")
+    before, of_another_seed = chosen(1), chosen(2)
+    assert len(before) == 10
+    assert set(before) != set(of_another_seed)
+    gone = before[3].split(": ")[1].split("  ")[0]
+    module.write_text("import re\n\n" + "".join(line for line in lines if gone != line.strip()), "utf-8")
+    assert [key for key in before if f" {gone} " not in key] == chosen(1)[:9]
+
+
 def test_the_tests_of_a_module_come_before_those_of_its_room() -> None:
     direct, room = mutants.tests_near(Path("pod_jobs/captions/rules.py"))
     assert set(direct) == {"tests/unit/captions/test_layout.py", "tests/unit/captions/test_rules.py"}
