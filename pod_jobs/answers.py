@@ -18,6 +18,11 @@ from pod_jobs.errors import (
 OFFSET = "upload-offset"  # code of a part that does not begin where the web host's file ends
 
 
+def is_success(response: requests.Response) -> bool:
+    """Was a request done? A redirect, which workers do not follow, is none: a proxy sends strangers to its sign-in page."""
+    return bool(requests.codes.ok <= response.status_code < requests.codes.multiple_choices)
+
+
 def problem_in(response: requests.Response) -> dict[str, Any]:
     """The problem document of an answer; {} when it has none, for example when a proxy answered."""
     try:

@@ -253,6 +253,17 @@ class QuietHandler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
+@contextmanager
+def disk(folder: Path, options: str) -> Iterator[None]:
+    """A disk of its own at `folder`, with the options of tmpfs."""
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    need(os.geteuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0, "the right to mount a disk")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], capture_output=True)
+
+
 SYNCED = ("--appendfsync", "always")  # arguments for a server that has on disk what it has confirmed
 
 

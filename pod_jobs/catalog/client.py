@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 
-from pod_jobs.answers import error_of
+from pod_jobs.answers import error_of, is_success
 from pod_jobs.catalog import seals
 from pod_jobs.catalog.lanes_client import LanesClient
 from pod_jobs.errors import ServiceUnavailable
@@ -107,7 +107,7 @@ class CatalogClient:
                 timeout=times_s,
                 allow_redirects=False,
             )
-            if requests.codes.ok <= response.status_code < requests.codes.multiple_choices:
+            if is_success(response):
                 answer: dict[str, Any] = response.json()
                 return answer
         except requests.RequestException as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from pod_jobs.answers import problem_in
+from pod_jobs.answers import is_success, problem_in
 from pod_jobs.cli.base import Fault, demand_instance
 from pod_jobs.http_session import new_session
 from pod_jobs.settings import Settings
@@ -55,7 +55,7 @@ class Api:
         except requests.RequestException as error:
             hint = f"Is it up? (./run up --home '{self._home}')"
             raise Fault(f"The web app at {self.url} does not answer.", f"{type(error).__name__}. {hint}") from error
-        if not answer.ok:
+        if not is_success(answer):
             raise _fault_of(answer)
         return answer
 

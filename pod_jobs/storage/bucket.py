@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 
 import requests
 
+from pod_jobs.answers import is_success
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.http_session import new_session
 from pod_jobs.storage.signed_links import S3Place, signed_link
@@ -113,7 +114,7 @@ class Bucket:
 
     def _has(self, key: str, size: int) -> bool:
         with self._ask("HEAD", key, missing_is_fine=True) as answer:
-            return answer.ok and answer.headers.get("Content-Length") == str(size)
+            return is_success(answer) and answer.headers.get("Content-Length") == str(size)
 
     def _pieces(self, answer: requests.Response, size: int) -> Iterator[bytes]:
         got = 0
@@ -160,7 +161,7 @@ class Bucket:
             answer = self._session().request(method, link, timeout=TIMES_S, allow_redirects=False, **more)
         except requests.RequestException as error:  # its text has the link
             raise ServiceUnavailable(f"S3 server {self}: {type(error).__name__}") from None
-        if answer.ok or (missing_is_fine and answer.status_code == requests.codes.not_found):
+        if is_success(answer) or (missing_is_fine and answer.status_code == requests.codes.not_found):
             return answer
         with answer:
             raise ServiceUnavailable(f"S3 server {self}: {refusal_in(answer)}")

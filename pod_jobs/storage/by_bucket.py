@@ -12,6 +12,7 @@ from typing import Any
 
 import requests
 
+from pod_jobs.answers import is_success
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.http_session import new_session
 from pod_jobs.storage import Run
@@ -69,7 +70,7 @@ class BucketCalls(WebCalls):
 
     def check_bucket(self) -> str:
         """Write and read an object, by links that the web host gives. Returns which bucket it is."""
-        offer = self.call("POST", "/workers/bucket-check").json()
+        offer = self.document("POST", "/workers/bucket-check")
         with self._of_bucket("PUT", offer["put"], is_last=True, data=TRIED):
             pass
         with self._of_bucket("GET", offer["get"], is_last=True) as answer:
@@ -87,10 +88,10 @@ class BucketCalls(WebCalls):
             self.trouble = f"S3 server: {type(error).__name__}"
             raise ServiceUnavailable(self.trouble) from None
         with answer:
-            if not answer.ok and (is_last or answer.status_code not in EXPIRED):
+            if not is_success(answer) and (is_last or answer.status_code not in EXPIRED):
                 self.trouble = f"S3 server: {refusal_in(answer)}"
                 raise ServiceUnavailable(self.trouble)
-            yield answer if answer.ok else None
+            yield answer if is_success(answer) else None
 
     def _bare_session(self) -> requests.Session:
         """A session without the worker's token, which is none of the S3 server's business."""

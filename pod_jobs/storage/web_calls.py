@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from pod_jobs.answers import error_of, problem_in, problem_words
+from pod_jobs.answers import error_of, is_success, problem_in, problem_words
 from pod_jobs.errors import BadSource, NotFound, ServiceUnavailable, TransientError
 from pod_jobs.http_session import new_session
 from pod_jobs.storage import Run
@@ -27,6 +27,13 @@ PAUSE_S = (1.0, 20.0)  # between two tries: the first pause, and the longest one
 Tick = Callable[[], object]
 
 
+class Document(dict[str, Any]):
+    """The answer to a call. Errors: ServiceUnavailable when it lacks what is looked up, because then a proxy gave it."""
+
+    def __missing__(self, name: str) -> Any:
+        raise ServiceUnavailable(f"an answer without {name!r}")
+
+
 class WebCalls:
     """The calls. Errors of all: those of answers.error_of. `trouble`: why the latest call has to be repeated, in words for
     people; "" = it has not."""
@@ -38,10 +45,20 @@ class WebCalls:
         self._token = token
         self._of_thread = threading.local()  # a session belongs to one thread
 
-    def of_run(self, method: str, run: Run, path: str, **more: Any) -> dict[str, Any]:
-        response = self.call(method, f"{place_of(run)}/{path}", headers={"X-Run-Key": run.key}, **more)
-        answer: dict[str, Any] = response.json() if response.content else {}
-        return answer
+    def of_run(self, method: str, run: Run, path: str, **more: Any) -> Document:
+        return self.document(method, f"{place_of(run)}/{path}", headers={"X-Run-Key": run.key}, **more)
+
+    def document(self, method: str, path: str, **more: Any) -> Document:
+        """The JSON object of an answer; an empty one if it has no body."""
+        answer = self.call(method, path, **more)
+        try:
+            found = answer.json() if answer.content else {}
+        except requests.JSONDecodeError:
+            found = None
+        if not isinstance(found, dict):
+            self.trouble = _not_ours(answer)
+            raise ServiceUnavailable(f"{path}: {self.trouble}")
+        return Document(found)
 
     def source_sum(self, run: Run, name: str) -> dict[str, Any]:
         try:
@@ -59,7 +76,9 @@ class WebCalls:
         headers = {"X-Run-Key": run.key, "Range": f"bytes={start}-{start + PART_BYTES - 1}"}
         path = f"{place_of(run)}/{path}"
         with self.call("GET", path, headers=headers, stream=True, **more) as answer:
-            if answer.status_code != requests.codes.partial or f"bytes {start}-" not in answer.headers["Content-Range"]:
+            if answer.status_code != requests.codes.partial or f"bytes {start}-" not in answer.headers.get(
+                "Content-Range", ""
+            ):
                 raise ServiceUnavailable(f"{path}: {answer.status_code} instead of the part that was asked for")
             take_part(answer, path, take)
 
@@ -78,14 +97,12 @@ class WebCalls:
         except requests.RequestException as error:
             self.trouble = f"the web host does not answer ({type(error).__name__})"
             raise ServiceUnavailable(f"{self._url}{path}: {type(error).__name__}: {error}") from error
-        if answer.ok:
+        if is_success(answer):
             self.trouble = ""
             return answer
         with answer:
             refusal = error_of(answer, path)
-            words = (
-                problem_words(problem_in(answer)) or f"something else than the web host answers {answer.status_code}"
-            )
+            words = problem_words(problem_in(answer)) or _not_ours(answer)
             self.trouble = words[:TROUBLE_CHARACTERS] if isinstance(refusal, TransientError) else ""
             raise refusal
 
@@ -95,6 +112,10 @@ class WebCalls:
             session = self._of_thread.session = new_session()
             session.headers["Authorization"] = f"Token {self._token}"
         return session
+
+
+def _not_ours(answer: requests.Response) -> str:
+    return f"something else than the web host answers {answer.status_code}"
 
 
 def take_part(answer: requests.Response, path: str, take: Callable[[bytes], object]) -> None:

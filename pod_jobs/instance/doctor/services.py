@@ -11,7 +11,7 @@ import requests
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 import pod_jobs
-from pod_jobs.answers import problem_in
+from pod_jobs.answers import is_success, problem_in
 from pod_jobs.errors import PodJobsError, sentence
 from pod_jobs.http_session import new_session
 from pod_jobs.instance.doctor.finding import Finding, State
@@ -204,7 +204,7 @@ def check_catalog(settings: Settings, queue: str = "") -> Iterator[Finding]:
         yield Finding(
             "catalog", "fault", f"{answer.url} redirects to {location}", "worker.catalog_url: the right address"
         )
-    elif answer.ok:
+    elif is_success(answer):
         yield _acceptance(settings, answer, queue)
     elif answer.status_code in (401, 403):
         text = f"{settings.catalog_url} refuses secrets/worker_token: it was revoked, or is of another instance"
@@ -215,6 +215,12 @@ def check_catalog(settings: Settings, queue: str = "") -> Iterator[Finding]:
 
 def _acceptance(settings: Settings, answer: requests.Response, queue: str) -> Finding:
     document = problem_in(answer)
+    if "run-tasks" not in (document.get("permissions") or ()):
+        if whose := document.get("name"):
+            text = f"secrets/worker_token is a token of {whose}, who may not run tasks"
+            return Finding("catalog", "fault", text, "worker invite on the web host, and join with a new folder")
+        text = f"something else than a web app of pod_jobs answers at {settings.catalog_url}"
+        return Finding("catalog", "fault", text, "worker.catalog_url: the right address")
     theirs, queues = str(document.get("version", "")), document.get("queues") or []
     if theirs and differ(theirs, pod_jobs.__version__):
         facts = {"theirs": pod_jobs.__version__, "ours": theirs}
@@ -236,7 +242,7 @@ def check_media(settings: Settings) -> Iterator[Finding]:
         return
     try:
         answer = _ask_who_we_are(settings)
-        expected = str(answer.json().get("media", "")) if answer.ok and not answer.is_redirect else ""
+        expected = str(problem_in(answer).get("media", "")) if is_success(answer) else ""
     except (PodJobsError, requests.RequestException):
         expected = ""
     if not expected:

@@ -280,9 +280,13 @@ def test_a_worker_that_waits_says_why_on_the_page_of_machines_whatever_its_clock
             worker.communicate()
 
 
+# What the web app says to a worker with a token for all queues
+WORKERS = {"name": "workers", "permissions": ["run-tasks"], "version": pod_jobs.__version__, "queues": []}
+
+
 @contextmanager
-def web_app(said: dict[str, Any]) -> Iterator[str]:
-    """The address of one that answers each GET with `said`."""
+def web_app(said: Any) -> Iterator[str]:
+    """The address of one that answers each GET with `said`, as JSON."""
 
     class Answering(QuietHandler):
         def do_GET(self) -> None:
@@ -316,13 +320,16 @@ def test_a_media_folder_that_is_not_the_catalogs_is_a_fault_with_its_remedy(
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ({"version": "9.9.0"}, "9.9.0"),
-        ({"version": pod_jobs.__version__, "queues": ["xapi"]}, "encoding"),
-        ({"version": pod_jobs.__version__, "queues": ["xapi", "encoding"]}, ""),
-        ({"version": pod_jobs.__version__, "queues": []}, ""),
+        ({**WORKERS, "version": "9.9.0"}, "9.9.0"),
+        ({**WORKERS, "queues": ["xapi"]}, "encoding"),
+        ({**WORKERS, "queues": ["xapi", "encoding"]}, ""),
+        (WORKERS, ""),
+        ({"name": "lea", "permissions": ["have-account"], "media": "x"}, "a token of lea"),
+        ({"status": "up"}, "something else than a web app of pod_jobs"),
+        (["up"], "something else than a web app of pod_jobs"),
     ],
 )
-def test_a_worker_that_would_get_no_task_takes_no_job(settings: Settings, said: dict[str, Any], words: str) -> None:
+def test_a_worker_that_would_get_no_task_takes_no_job(settings: Settings, said: Any, words: str) -> None:
     with web_app(said) as url:
         there = changed(settings, worker={"catalog_url": url})
         findings = [one for one in services.check_catalog(there, "encoding") if one.state == "fault"]

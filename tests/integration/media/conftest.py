@@ -1,6 +1,5 @@
 import os
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from pod_jobs.media.encode import Encoded, encode
 from pod_jobs.media.process.tools import Tools, find_tools
 from tests.clips import Clips, builds
+from tests.servers import disk
 
 BUILDS = ("wheel", "system")
 
@@ -69,8 +69,5 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """An empty folder with room for 2 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("a small disk needs the right to mount one")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with disk(folder, "size=2m"):
+        yield folder

@@ -1,9 +1,7 @@
 """A disk that is full, on the worker's host and on the web host."""
 
 import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,19 +15,13 @@ from pod_jobs.storage.web_calls import WebCalls
 from tests.acceptance.site import Site
 from tests.clips import Clips
 from tests.integration.storage.conftest import Far
+from tests.servers import disk
 
 pytestmark = pytest.mark.usefixtures("hasty")
 
 
-@contextmanager
-def small_disk(folder: Path, size_mb: int) -> Iterator[None]:
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size_mb}m,mode=0750", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("this needs the right to mount a disk")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+def small_disk(folder: Path, size_mb: int) -> AbstractContextManager[None]:
+    return disk(folder, f"size={size_mb}m,mode=0750")
 
 
 def fill(folder: Path) -> Path:

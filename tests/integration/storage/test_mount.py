@@ -15,6 +15,7 @@ from pod_jobs.media.sharing import chunks
 from pod_jobs.storage import Run, identity
 from pod_jobs.storage.shared_folder import SharedFolder
 from tests.clips import Clips
+from tests.servers import disk
 from tests.unit.media.samples import LIMITS
 
 PLAN = EncodePlan((Rendition("90p", 90, 30, "ultrafast", 900, 64, True),), mp3_kbps=64, limits=LIMITS)
@@ -26,14 +27,11 @@ def mounted(tmp_path: Path, clips: Clips) -> Iterator[Path]:
     """A media folder on a disk of its own, with the source of video 3."""
     folder = tmp_path / "media"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("this needs the right to mount a disk")
-    identity.write(folder, RUN.media)
-    (folder / "videos/000003").mkdir(parents=True)
-    (folder / "videos/000003/source").write_bytes(clips.path("plain.mp4").read_bytes())
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], capture_output=True)
+    with disk(folder, "size=100m"):
+        identity.write(folder, RUN.media)
+        (folder / "videos/000003").mkdir(parents=True)
+        (folder / "videos/000003/source").write_bytes(clips.path("plain.mp4").read_bytes())
+        yield folder
 
 
 @pytest.mark.parametrize("moment", ["encode", "package", "before the publication"])

@@ -9,6 +9,7 @@ import pytest
 
 from pod_jobs.jobs.dead_workers import is_dead_here, worker_name
 from pod_jobs.system import process_identity
+from tests.servers import need
 
 
 @pytest.fixture
@@ -65,6 +66,5 @@ def test_a_container_is_another_place() -> None:
     ask = "from pod_jobs.system import process_identity; print(process_identity.place_id())"
     command = ["unshare", "--fork", "--pid", "--mount-proc", sys.executable, "-c", ask]
     inside = subprocess.run(command, capture_output=True, text=True, check=False)
-    if inside.returncode:
-        pytest.skip(f"no namespaces here: {inside.stderr.strip()}")
+    need(inside.returncode == 0, f"the right to make namespaces ({inside.stderr.strip()})")
     assert inside.stdout.strip() not in ("", process_identity.place_id())

@@ -45,6 +45,31 @@ def test_only_the_part_that_was_asked_for_is_taken(status: int, said: str, body:
     assert bytes(taken) == (b"" if why else body)
 
 
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, b"<html>under repair"), (200, b'["up"]'), (200, b""), (302, b""), (206, b"part")]
+)
+def test_an_answer_of_a_proxy_delays_whatever_it_says(status: int, body: bytes) -> None:
+    class Proxy(QuietHandler):
+        def do_POST(self) -> None:
+            self.reply(status, body)
+
+        do_GET = do_PATCH = do_POST
+
+    with answering(Proxy) as port:
+        web = WebCalls(f"http://127.0.0.1:{port}", "token")
+        for ask in (
+            lambda: web.of_run("POST", RUN, "publish")["differing"],
+            lambda: web.source_sum(RUN, "source")["bytes"],
+            lambda: web.fetch(RUN, "source", 0, len),
+        ):
+            with pytest.raises(ServiceUnavailable):
+                ask()
+        if body or status != 200:
+            with pytest.raises(ServiceUnavailable):
+                web.send_part(RUN, "files/90p.m4s", 0, b"x")
+            assert web.trouble == f"something else than the web host answers {status}"
+
+
 def test_an_authority_of_the_university_is_trusted_as_the_system_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
