@@ -62,3 +62,13 @@ def test_time_left_follows_the_pace_of_the_last_half_minute() -> None:
         clock.now += 1
         last = meter.at("encode", 0.5, 60.0, False)
     assert last.eta_s is None  # it stands still: no promise
+
+
+def test_what_was_half_a_minute_ago_still_counts_for_the_pace() -> None:
+    clock = Clock()
+    meter = ProgressMeter(clock)
+    clock.now += 10
+    meter.at("encode", 0.0, None, False)
+    clock.now += 20
+    paced = meter.at("encode", 1.0, None, False)  # 0.95 in 30 s; in the last 20 s it was 0.94
+    assert paced.eta_s == round(0.05 * 30 / 0.95) == 2
