@@ -11,7 +11,7 @@ from pod_jobs.errors import BadSource, OutOfResources
 from pod_jobs.media.facts.media_info import MediaInfo
 from pod_jobs.media.facts.times import clock
 from pod_jobs.media.probing import probe
-from pod_jobs.media.probing.probe import judge
+from pod_jobs.media.probing.probe import LEAST_SHARE, judge
 from pod_jobs.media.process import guard
 from tests.unit.media.samples import LIMITS
 
@@ -197,6 +197,20 @@ def test_refusals(tracks: list[dict[str, Any]], facts: dict[str, Any], code: str
     error = refused(*tracks, **facts)
     assert error.code == code
     assert "?" not in error.sentence.replace("(?)", "")
+
+
+@pytest.mark.parametrize(
+    ("tracks", "facts"),
+    [
+        ([track(), *[track("audio")] * (LIMITS.max_streams - 1)], {}),
+        ([track(width_px=6000, height_px=LIMITS.max_pixels // 6000)], {}),
+        ([track(width_px=LIMITS.max_side_px, height_px=20)], {}),
+        ([track()], {"end_s": 3600.0, "claimed_s": None}),
+        ([track()], {"end_s": 100 * LEAST_SHARE, "claimed_s": 100.0}),
+    ],
+)
+def test_what_just_meets_a_limit_is_taken(tracks: list[dict[str, Any]], facts: dict[str, Any]) -> None:
+    assert judged(*tracks, **facts).video
 
 
 def test_a_picture_too_large_is_told_in_figures_alone() -> None:
