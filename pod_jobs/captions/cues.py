@@ -81,10 +81,11 @@ def clean_text(text: str) -> str:
     return "\n".join(line for line in lines if plain_text(line))
 
 
-def removed_tags(text: str) -> tuple[str, ...]:
-    """The names of the tags that `clean_text` takes out of `text`, in their order."""
+def left_out(text: str) -> tuple[str, ...]:
+    """What `clean_text` takes out of `text`: the names of tags in their order, then "U+202B" for each such character."""
     names = (_tag(piece)[1] for is_tag, piece in _split(text) if is_tag)
-    return tuple(name for name in names if name not in TAGS)
+    signs = (f"U+{ord(sign):04X}" for sign in _REMOVED.findall(html_unescape(text)))
+    return (*(name for name in names if name not in TAGS), *signs)
 
 
 def plain_text(text: str) -> str:

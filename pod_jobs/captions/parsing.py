@@ -1,7 +1,7 @@
 """Reading caption files of people, WebVTT and SubRip, so that nothing is lost without a word.
 
 `read_captions` returns every cue of the file, or raises BadCaptions with each fault and its line. What it changes or leaves
-out (styles, positions, unknown tags, a repaired order, a guessed encoding) it tells as remarks, also with their lines.
+out (styles, positions, notes, unknown tags, a repaired order, a guessed encoding) it tells as remarks, also with their lines.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from pod_jobs.captions.cues import Cue, clean_text, html_unescape, plain_text, removed_tags
+from pod_jobs.captions.cues import Cue, clean_text, html_unescape, left_out, plain_text
 from pod_jobs.errors import BadCaptions
 
 MOST_BYTES = 5_000_000  # four times the captions of 12 hours
@@ -17,6 +17,7 @@ FAR_TOO_MANY_BYTES = 20_000_000  # in a smaller file the lines are checked: one 
 MOST_CUES = 20_000  # 12 hours of a cue every 2 s
 MOST_LINE_CHARACTERS = 5_000
 MOST_CUE_CHARACTERS = 10_000
+MOST_NAME_CHARACTERS = 100  # of a speaker
 MOST_DIFFERENT_WORDS = 40_000  # 12 hours of speech have fewer, and the search has a row for each
 MOST_S = 1e6  # 277 hours
 FAULTS_TOLD = 20
@@ -78,7 +79,7 @@ def read_captions(content: bytes) -> Captions:
     if len(content) > FAR_TOO_MANY_BYTES:
         raise _too_large(content)
     text, encoding = _decode(content)
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = _lines(text)
     first = next((line for line in lines if line.strip()), "")
     reading = _Reading("vtt" if first.lstrip().startswith("WEBVTT") else "srt")
     if encoding not in ("utf-8", "utf-16"):
@@ -116,18 +117,28 @@ def _decode(content: bytes) -> tuple[str, str]:
         name = "utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be"
         return _decoded(content, name), name
     if 0 in content:
-        raise BadCaptions("the file has zero bytes", code="captions-not-text")
-    try:
-        return content.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace"), "windows-1252"
+        line = len(_lines(content[: content.index(0)].decode("latin-1")))
+        raise _refused([Remark("captions-not-text", line, "a zero byte")])
+    name = "utf-8" if _is_mostly_utf_8(content) else "windows-1252"
+    return _decoded(content, name), name
+
+
+def _is_mostly_utf_8(content: bytes) -> bool:
+    """Also where a few letters are broken: another encoding would make all others unreadable."""
+    text = content.decode("utf-8", errors="surrogateescape")
+    return 2 * sum("\udc80" <= letter <= "\udcff" for letter in text) <= sum(not letter.isascii() for letter in text)
+
+
+def _lines(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def _decoded(content: bytes, name: str) -> str:
     try:
         return content.decode(name)
     except UnicodeDecodeError as error:
-        raise BadCaptions(f"{name}: {error.reason} at byte {error.start}", code="captions-not-text") from error
+        line = len(_lines(content[: error.start].decode(name)))
+        raise _refused([Remark("captions-not-text", line, f"{name}: {error.reason}")]) from error
 
 
 def _check_lines(lines: Sequence[str], reading: _Reading) -> None:
@@ -156,10 +167,11 @@ def _read_blocks(lines: Sequence[str], reading: _Reading) -> None:
         word = block[0].split(maxsplit=1)[0]
         has_timing = any("-->" in line for line in block)
         if word == "WEBVTT" and reading.format == "vtt" and not has_timing:
+            if heading := " ".join(" ".join(block).split()[1:]):
+                reading.remark("captions-block-left-out", first_line, heading)
             continue
         if reading.format == "vtt" and word in _BLOCKS_LEFT_OUT and not has_timing:
-            if word != "NOTE":
-                reading.remark("captions-style-left-out", first_line, word)
+            reading.remark("captions-block-left-out", first_line, " ".join(block))
             continue
         if reading.format == "vtt" and word == "WEBVTT":
             reading.fault("captions-header", first_line, "an empty line must follow the first line")
@@ -209,14 +221,16 @@ def _add_cue(line: int, match: re.Match[str], text: str, reading: _Reading) -> N
     voice = _VOICE.search(text)
     if voice and len(_VOICE.findall(text)) > 1:
         reading.remark("captions-speakers-in-one-cue", line)
-    unknown = sorted({name for name in removed_tags(text) if name != "v"} - {""})
+    unknown = sorted({name for name in left_out(text) if name != "v"} - {""})
     if unknown:
         reading.remark("captions-tags-left-out", line, ", ".join(unknown))
     cleaned = clean_text(text)
     if not plain_text(cleaned).strip():
         reading.remark("captions-empty-cue", line)
         return
-    speaker = " ".join(plain_text(clean_text(html_unescape(voice.group(1)))).split())[:100] if voice else ""
+    speaker = " ".join(plain_text(clean_text(html_unescape(voice.group(1)))).split()) if voice else ""
+    if len(speaker) > MOST_NAME_CHARACTERS:
+        reading.fault("captions-cue-too-long", line, f"{len(speaker)} characters in the name of a speaker")
     reading.cues.append((line, Cue(start_s, end_s, cleaned, speaker)))
 
 

@@ -2,7 +2,7 @@
 
 1. Each save notes which recognised words of the track are written otherwise (captions/respelling.py).
 2. Who has written the same in a track of a third recording of theirs gets an offer for their recordings. One of the video
-   team, for whom the recordings of at least two people count, gets one for all recordings.
+   team, for whom the recordings of at least two people count, or those that the command line brought, gets one for all.
 3. A person who agrees makes a correction, which each later transcription gets with its order; who declines is not asked again.
 """
 
@@ -57,9 +57,10 @@ def note(track: CaptionTrack, pairs: Sequence[tuple[str, str]]) -> None:
         CaptionRespelling.insert_many(rows).execute()
 
 
-def offers(track: CaptionTrack, user: User, known: Collection[str]) -> list[Offer]:
+def offers(track: CaptionTrack, user: User, known: Collection[str], programs: Collection[str]) -> list[Offer]:
     """What `user`, who has just saved this track, may want to be corrected always. `known`: what is corrected anyway, folded.
-    Only recordings that `user` may change count, and those of one person lead to no correction of everybody's."""
+    Only recordings that `user` may change count, and those of one person lead to no correction of everybody's. `programs`: names
+    of users that are no person; their recordings may be anybody's."""
     own = CaptionRespelling.select().where(CaptionRespelling.track == track)
     pairs = {(row.heard, row.spelling) for row in own if row.heard not in known}
     if not pairs:
@@ -81,7 +82,8 @@ def offers(track: CaptionTrack, user: User, known: Collection[str]) -> list[Offe
         query = query.where(Video.owner == user)
     query = query.group_by(CaptionRespelling.heard, CaptionRespelling.spelling).having(count >= RECORDINGS)
     rows = [row for row in query.tuples() if row[:2] in pairs]
-    found = [Offer(heard, right, number, of_all=persons >= OWNERS_OF_ALL) for heard, right, number, persons in rows]
+    least = 1 if track.video.owner.name in programs else OWNERS_OF_ALL
+    found = [Offer(heard, right, number, of_all=persons >= least) for heard, right, number, persons in rows]
     found = [offer for offer in found if offer.of_all or track.video.owner_id == user.id]
     return sorted(found, key=lambda offer: (-offer.recordings, offer.heard))[:MOST_OFFERS]
 

@@ -10,6 +10,7 @@ from pod_jobs.catalog.caption_models import CaptionCorrection, CaptionTrack
 from pod_jobs.catalog.models import User
 from pod_jobs.catalog.store import caption_corrections, users
 from pod_jobs.errors import Forbidden, Malformed
+from pod_jobs.instance.prepare import NAMES_OF_SYSTEM_USERS
 from pod_jobs.media.facts.languages import find_language
 from pod_jobs.web.api import answers
 from pod_jobs.web.guards import access
@@ -62,7 +63,7 @@ def offers(track: CaptionTrack, user: User) -> list[dict[str, Any]]:
     known = {folded(correction.heard) for correction in services().settings.speech.correction}
     return [
         {"heard": offer.heard, "right": offer.right, "recordings": offer.recordings, "of_all": offer.of_all}
-        for offer in caption_corrections.offers(track, user, known)
+        for offer in caption_corrections.offers(track, user, known, NAMES_OF_SYSTEM_USERS)
     ]
 
 

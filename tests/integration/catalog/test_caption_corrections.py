@@ -26,7 +26,7 @@ def corrected(owner: User, heard: str, right: str) -> CaptionTrack:
 
 
 def offers(track: CaptionTrack, owner: User) -> list[Offer]:
-    return caption_corrections.offers(track, owner, ())
+    return caption_corrections.offers(track, owner, (), ())
 
 
 def test_letters_are_compared_exactly(lecturer: User) -> None:

@@ -98,13 +98,42 @@ def test_what_is_changed_is_told() -> None:
     assert [cue.text for cue in read.cues] == ["First loud alert(1)", "Second"]
     assert [cue.speaker for cue in read.cues] == ["Ada", ""]
     assert codes(content) == [
-        ("captions-style-left-out", 3),
+        ("captions-block-left-out", 3),
+        ("captions-block-left-out", 6),
         ("captions-position-left-out", 8),
         ("captions-order", 8),
         ("captions-overlap", 8),
         ("captions-tags-left-out", 11),
         ("captions-empty-cue", 14),
     ]
+
+
+def test_small_things_are_not_lost_in_silence_either() -> None:
+    content = vtt("00:01.000 --> 00:02.000\n<v Ada>a", "00:03.000 --> 00:04.000\n\u202bb&#x202c;")
+    read = read_captions(content.replace(b"WEBVTT", b"WEBVTT - title\nKind: captions", 1))
+    assert [(cue.speaker, cue.text) for cue in read.cues] == [("Ada", "a"), ("", "b")]
+    assert list(map(str, read.remarks)) == [
+        "line 1: captions-block-left-out (- title Kind: captions)",
+        "line 7: captions-tags-left-out (U+202B, U+202C)",
+    ]
+    assert read_captions(vtt("00:01.000 --> 00:02.000\n<v " + "N" * 100 + ">a")).remarks == ()
+    assert read_captions(vtt("00:01.000 --> 00:02.000\nA \ufffd")).encoding == "utf-8"
+    assert refusal(vtt("00:01.000 --> 00:02.000\n<v " + "N" * 101 + ">a")).startswith("line 3: captions-cue-too-long")
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("WEBVTT\r\n\r\n00:01.000 --> 00:02.000\r\nÉté, cœur ".encode() + b"\xe9", 4),
+        (b"WEBVTT\n\n00:01.000 --> 00:02.000\n\x81 \xe9t\xe9", 4),
+        (b"\xef\xbb\xbfWEBVTT\n\xe9", 2),
+        (b"WEBVTT\n\n00:01.000 --> 00:02.000\n\0", 4),
+        ("WEBVTT\n\n00:01.000".encode("utf-16") + b"\x00\xd8", 3),
+    ],
+    ids=["one broken letter", "no letter of Windows-1252", "not what its mark says", "a zero", "half of a letter"],
+)
+def test_letters_that_cannot_be_read_are_refused_with_their_line(content: bytes, line: int) -> None:
+    assert refusal(content).startswith(f"line {line}: captions-not-text")
 
 
 def test_missing_empty_lines_glue_nothing_together() -> None:

@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from pod_jobs.catalog.store import users
 from pod_jobs.settings.speech import CorrectionSettings
 from pod_jobs.web.services import EXTENSION, install
 from tests.integration.web.conftest import Caller, Worker
@@ -98,6 +100,15 @@ def test_the_recordings_of_one_person_lead_to_no_correction_of_everybodys(
     assert [room.correct(lea), room.correct(lea)] == [[], []]
     assert room.save(tina, of_lea, RIGHT) == [], "what one lecturer wrote, whoever saves it"
     assert room.correct(tina) == [{**OFFER, "recordings": 4, "of_all": True}]
+
+
+def test_what_the_command_line_brought_may_be_anybodys(
+    room: Room, callers: dict[str, Caller], catalog: None, lea: Caller
+) -> None:
+    user = users.create("command-line", "admin", None, datetime.now(UTC))
+    program = Caller(lea.client, users.create_token(user, "tests", datetime.now(UTC)))
+    tracks = [room.recognise(program, program.upload()) for _ in range(3)]
+    assert [room.save(callers["tina"], track, RIGHT) for track in tracks] == [[], [], [{**OFFER, "of_all": True}]]
 
 
 def test_what_the_team_agrees_to_for_its_own_recordings_holds_there_only(

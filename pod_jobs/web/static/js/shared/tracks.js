@@ -22,3 +22,20 @@ export function stateWords({ state, edited_by: name }) {
   const words = (name && STATES_BY[state]) || STATES[state] || state;
   return words.replace("{name}", name);
 }
+
+/**
+ * What is wrong with a caption file, or was changed in it, [{line, sentence}], as sentences: each once, since the same
+ * may be true of each caption.
+ */
+export function toldOf(found) {
+  const lines = new Map();
+  for (const { line, sentence } of found) {
+    if (lines.has(sentence)) lines.get(sentence).push(line);
+    else lines.set(sentence, [line]);
+  }
+  return [...lines].map(([sentence, [line, ...others]]) => {
+    if (!line || sentence.includes(` ${line} `)) return sentence;
+    if (!others.length) return _("Line {line}: {sentence}", { line, sentence });
+    return _("Line {line} and {count} more: {sentence}", { line, sentence, count: others.length });
+  });
+}

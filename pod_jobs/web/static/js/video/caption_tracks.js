@@ -3,7 +3,7 @@ import { call, root, sendFile } from "../shared/api.js";
 import { byId, copyTemplate, fillOnce, make, put, whenConfirmed } from "../shared/dom.js";
 import { toast } from "../shared/notices.js";
 import { needsOtherFile } from "../shared/state.js";
-import { stateWords, trackName } from "../shared/tracks.js";
+import { stateWords, toldOf, trackName } from "../shared/tracks.js";
 import { _ } from "../shared/words.js";
 
 const form = byId("caption-file");
@@ -81,12 +81,7 @@ async function beginWithNothing() {
   location.assign(`${root}${path.slice(path.indexOf("videos/"))}/captions/${made.id}`);
 }
 
-/** What is wrong with a file, or was changed in it, by line. */
+/** Show what is wrong with a file, or was changed in it. */
 function tell(found) {
-  byId("caption-told").replaceChildren(
-    ...found.map(({ line, sentence }) => {
-      const isSaid = !line || sentence.includes(String(line));
-      return make("li", {}, isSaid ? sentence : _("Line {line}: {sentence}", { line, sentence }));
-    }),
-  );
+  byId("caption-told").replaceChildren(...toldOf(found).map((words) => make("li", {}, words)));
 }
