@@ -182,10 +182,10 @@ class _Bench:
         }
 
     def _ours(self, clip: Clip) -> dict[str, Any]:
-        from pod_jobs.speech.transcribe import Wanted, transcribe
+        from pod_jobs.speech.transcribe import SpeechRequest, transcribe
 
         engine, before = open_engine(self._model, self._threads), _cpu_s()
-        order = Wanted(RULES, clip.declared, corrections=clip.corrections)
+        order = SpeechRequest(RULES, clip.declared, corrections=clip.corrections)
         transcript = transcribe(self._sound(clip.file), engine, order)
         return _told(transcript, _cpu_s() - before)
 
@@ -216,9 +216,9 @@ class _Bench:
 
     def _shared_run(self, file: Path, shared: Path, kept: dict[str, bytes], log: Path) -> dict[str, Any]:
         """As jobs/speech/transcribe.py does it, without a catalog."""
-        from pod_jobs.speech.transcribe import Wanted, finish, hear_piece, plan, wish_of
+        from pod_jobs.speech.transcribe import SpeechRequest, finish, hear_piece, plan, wish_of
 
-        engine, order, before = open_engine(self._model, self._threads), Wanted(RULES, "en"), _cpu_s()
+        engine, order, before = open_engine(self._model, self._threads), SpeechRequest(RULES, "en"), _cpu_s()
         sound = self._sound(file)
         planned = sharing.plan_in(kept, {})
         planned = planned or plan(sound, engine, order, lambda fraction: None)

@@ -121,7 +121,7 @@ class Intake:
 
     def _of_order(
         self, message: Message, order: CeleryOrder, arguments: Mapping[str, Any], since: datetime | None
-    ) -> site_orders.Asked:
+    ) -> site_orders.ReceivedOrder:
         what = {"task_type": order.task_type, "source_url": order.source, "parameters": dict(order.parameters)}
         document = {**what, "arguments": dict(arguments)}
         callback = f"{self._site.callback_url.rstrip('/')}/{order.callback}"
@@ -130,9 +130,9 @@ class Intake:
 
     def _asked(
         self, public_id: str, document: dict[str, Any], title: str, subject: str = "", callback: str = ""
-    ) -> site_orders.Asked:
+    ) -> site_orders.ReceivedOrder:
         pod_is = {"etab_name": self._site.name, "app_name": "Esup-Pod", "app_version": "4.1"}
-        return site_orders.Asked(
+        return site_orders.ReceivedOrder(
             site=self._site.name,
             document={**pod_is, **document},
             fingerprint=hashlib.sha256((subject or public_id).encode()).hexdigest(),

@@ -47,7 +47,7 @@ Progress = Callable[[str, int], None]  # what is being done, and how many rows o
 
 
 @dataclass(frozen=True)
-class Made:
+class FinishedBackup:
     """A backup that was made. `new_bytes`: what was copied; the rest is hard links to earlier backups."""
 
     folder: Path
@@ -57,7 +57,7 @@ class Made:
     new_bytes: int
 
 
-def make(settings: Settings, folder: Path, keep: int, progress: Progress) -> Made:
+def make(settings: Settings, folder: Path, keep: int, progress: Progress) -> FinishedBackup:
     """Back up the instance into a new folder in `folder`; the instance may be running. All backups but the newest `keep` are
     then removed; 0 = none is. Errors: Refused while another backup to `folder` runs; OSError; as of copying.copy.
     """
@@ -83,7 +83,7 @@ def make(settings: Settings, folder: Path, keep: int, progress: Progress) -> Mad
                 plain_files.remove(outdated)
     old = {file for file, path in earlier.values() if not path.is_relative_to(work)}
     new_bytes = sum(file.bytes for file in files if file not in old)
-    return Made(done, counts["video"], len(files), sum(file.bytes for file in files), new_bytes)
+    return FinishedBackup(done, counts["video"], len(files), sum(file.bytes for file in files), new_bytes)
 
 
 def backups(folder: Path) -> list[Path]:

@@ -125,13 +125,13 @@ class PodJob(Job):
         if named_kind is None or kind != named_kind[1] or not isinstance(payload, dict):
             raise ValueError("id, kind and arguments do not fit")
 
-    def delete(self, pipeline: Any = None, remove_from_queue: bool = True, delete_dependents: bool = False) -> None:
+    def delete(self, *arguments: Any, **named: Any) -> None:
         """As RQ's, which raises ValueError if an execution of the job has expired because its worker gave no sign of life."""
         registry = self.execution_registry
         for execution_id in registry.get_execution_ids():
             if not self.connection.exists(keys.rq_execution(self.id, execution_id)):
                 self.connection.zrem(registry.key, execution_id)
-        super().delete(pipeline, remove_from_queue, delete_dependents)
+        super().delete(*arguments, **named)
 
 
 def tell_parent(attempt: int, key: str) -> None:

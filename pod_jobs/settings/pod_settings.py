@@ -70,14 +70,14 @@ WITHOUT_COUNTERPART = {
 
 
 @dataclass
-class Found:
+class PodSettings:
     """The settings of a file. `computed`: names whose value is no plain one, with their line."""
 
     values: dict[str, Any] = field(default_factory=dict)
     computed: dict[str, int] = field(default_factory=dict)
 
 
-def read_assignments(text: str) -> Found:
+def read_assignments(text: str) -> PodSettings:
     """What the file sets at its top level; a later assignment wins. Errors: SettingsError for what is no Python."""
     if len(text) > MOST_CHARACTERS:
         raise SettingsError(f"a settings file has at most {MOST_CHARACTERS:,} characters")
@@ -85,7 +85,7 @@ def read_assignments(text: str) -> Found:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise SettingsError(f"this is no Python file: {error}") from error
-    assignments = Found()
+    assignments = PodSettings()
     for statement in tree.body:
         for name, value in _assigned(statement):
             assignments.values.pop(name, None)
@@ -114,7 +114,7 @@ def to_toml(text: str, ladder: Sequence[RenditionSettings]) -> str:
 
 
 class _Translation:
-    def __init__(self, assignments: Found, ladder: Sequence[RenditionSettings]) -> None:
+    def __init__(self, assignments: PodSettings, ladder: Sequence[RenditionSettings]) -> None:
         self._found, self._ladder = assignments, ladder
         self._sections: dict[str, list[str]] = {}
         self._entries: list[tuple[str, list[str]]] = []  # of sections that may stand several times

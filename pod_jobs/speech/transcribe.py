@@ -34,7 +34,7 @@ LISTENING_SHARE = 0.1  # of the work, for progress
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SpeechRequest:
     """What a caller wants. `language`: ISO 639-1, "" asks for a guess; `default_language` serves when the guess is not sure.
     `corrections`: (misheard, right, language of the words; "" = any). `speakers`: names for the channels of two speakers."""
 
@@ -78,7 +78,7 @@ class Transcript:
     model: str
 
 
-def plan(sound: Sound, engine: Engine, order: Wanted, tick: Callable[[float], None]) -> Plan:
+def plan(sound: Sound, engine: Engine, order: SpeechRequest, tick: Callable[[float], None]) -> Plan:
     """Steps 1 to 3. `tick(fraction)` with the share of all the work. Errors: BadSource for a language that the model does not
     know, and for a translation by a model that cannot."""
     if order.translate and not engine.can_translate:
@@ -109,7 +109,7 @@ def hear_piece(
     return sorted(words, key=lambda word: word.start_s)
 
 
-def finish(planned: Plan, words: Mapping[int, Sequence[Word]], order: Wanted, model: str) -> Transcript:
+def finish(planned: Plan, words: Mapping[int, Sequence[Word]], order: SpeechRequest, model: str) -> Transcript:
     """Step 5. `words`: those of each piece, by its number."""
     heard = planned.heard
     speech_s = sum(voice.speech_s for voice in heard.voices)
@@ -127,7 +127,7 @@ def finish(planned: Plan, words: Mapping[int, Sequence[Word]], order: Wanted, mo
 def transcribe(
     sound: Sound,
     engine: Engine,
-    order: Wanted,
+    order: SpeechRequest,
     tick: Callable[[float], None] = lambda fraction: None,
 ) -> Transcript:
     """All steps in one process. `tick(fraction)` with the share of all the work."""
@@ -145,7 +145,7 @@ def transcribe(
     return finish(planned, words, order, engine.name)
 
 
-def wish_of(planned: Plan, order: Wanted) -> Wish:
+def wish_of(planned: Plan, order: SpeechRequest) -> Wish:
     """How each piece is to be heard."""
     language = planned.language.code if planned.language else order.default_language
     return Wish(language, order.glossary, order.translate)
@@ -174,7 +174,9 @@ def _vote(sound: Sound, engine: Engine, heard: Heard, default: str) -> Language:
     return Language(best, confidence)
 
 
-def _track(voice: Voice, planned: Plan, words: Mapping[int, Sequence[Word]], language: str, order: Wanted) -> list[Cue]:
+def _track(
+    voice: Voice, planned: Plan, words: Mapping[int, Sequence[Word]], language: str, order: SpeechRequest
+) -> list[Cue]:
     voice_words = [
         word for piece in planned.pieces if piece.channel == voice.channel for word in words.get(piece.number, ())
     ]

@@ -39,7 +39,7 @@ from pod_jobs.xapi.lrs import (
     FORBIDDEN,
     SUSPECT,
     Conflict,
-    Found,
+    FoundStatement,
     Lrs,
     Misconfigured,
     PartlyStored,
@@ -194,7 +194,7 @@ class _Run:
         self._cut_on_500 = min((statement.upsets for statement in batch), default=0) >= POISON_UPSETS
         self._outcomes: dict[str, Outcome] = {}
         self._refused: list[tuple[Sendable, Outcome]] = []  # alone; dead if the set-up is right
-        self._found: dict[str, Found] = {}
+        self._found: dict[str, FoundStatement] = {}
         self._server_errors = 0
         self._passed = False  # something of this batch is stored
         self.passed_bytes = 0
@@ -377,7 +377,7 @@ class _Run:
             return None
         self._count()
         answer = self._lrs.fetch_statement(statement.id)
-        if not isinstance(answer, Found):
+        if not isinstance(answer, FoundStatement):
             self.halt = answer
             return None
         if answer.statement is not None:  # a missing one may appear later, so it is not remembered

@@ -122,7 +122,7 @@ Answer = Stored | PartlyStored | Refused | Conflict | Unclear | Transient | Misc
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundStatement:
     """The statement that the LRS has under an id; None when it has none."""
 
     statement: dict[str, Any] | None
@@ -132,7 +132,7 @@ class Lrs(Protocol):
     """The part of LrsClient by which statements are delivered."""
 
     def post_statements(self, bodies: Sequence[bytes]) -> Answer: ...
-    def fetch_statement(self, statement_id: str) -> Found | Transient | Misconfigured: ...
+    def fetch_statement(self, statement_id: str) -> FoundStatement | Transient | Misconfigured: ...
     def lists_statements(self) -> bool: ...
 
 
@@ -163,7 +163,7 @@ class LrsClient:
         answer = self._exchange("POST", self._endpoint.url, body)
         return answer if isinstance(answer, Transient | Misconfigured) else classify_post(*answer)
 
-    def fetch_statement(self, statement_id: str) -> Found | Transient | Misconfigured:
+    def fetch_statement(self, statement_id: str) -> FoundStatement | Transient | Misconfigured:
         """Ask for the statement that the LRS has under this id."""
         joint = "&" if "?" in self._endpoint.url else "?"
         answer = self._exchange("GET", f"{self._endpoint.url}{joint}statementId={quote(statement_id)}", None)
@@ -236,16 +236,16 @@ def classify_post(status: int, headers: Any, content: bytes) -> Answer:
     return _other(status, headers, reason)
 
 
-def classify_get(status: int, headers: Any, content: bytes) -> Found | Transient | Misconfigured:
+def classify_get(status: int, headers: Any, content: bytes) -> FoundStatement | Transient | Misconfigured:
     """What the answer to a question for one id means. It is the bare statement; some record stores put it into a list."""
     value = _json(content)
     if status == 404:
-        return Found(None)
+        return FoundStatement(None)
     if status == 200 and isinstance(value, dict):
         if "statements" not in value:
-            return Found(value)
+            return FoundStatement(value)
         statements = value["statements"] if isinstance(value["statements"], list) else []
-        return Found(next((item for item in statements if isinstance(item, dict)), None))
+        return FoundStatement(next((item for item in statements if isinstance(item, dict)), None))
     if status == requests.codes.not_implemented:  # it answers no questions, and never will: no reason to wait
         return Misconfigured(str(status))
     return _other(status, headers, f"{status} {_text(content)}".strip())

@@ -7,7 +7,7 @@ from pod_jobs.catalog.models import Audit
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ActivityFilter:
     """Which lines. `who` and `action`: exactly these, "" = any. `since`, `until`: done in this time, None = open."""
 
     who: str = ""
@@ -16,7 +16,7 @@ class Wanted:
     until: datetime | None = None
 
 
-def page(wanted: Wanted, limit: int, before: int | None = None) -> list[Audit]:
+def page(wanted: ActivityFilter, limit: int, before: int | None = None) -> list[Audit]:
     """The latest lines first. `before`: only those with a smaller id."""
     conditions = [
         condition

@@ -34,7 +34,7 @@ _UNITS = re.compile(r'["«“]([^"»”]*)["»”]|([^\s"«»“”]+)')
 
 
 @dataclass(frozen=True)
-class Found:
+class CaptionHit:
     """A passage that was found. `at_s` is in seconds of the uploaded recording; `snippet` is plain text."""
 
     video: Video
@@ -79,7 +79,7 @@ class _Unit:
                 yield word, CaptionTerm.term == word[:TERM_CHARACTERS]
 
 
-def search(text: str, owner: User | None, limit: int = 50) -> list[Found]:
+def search(text: str, owner: User | None, limit: int = 50) -> list[CaptionHit]:
     """Passages in which all words of `text` occur, the newest recordings first, at most ten of one track. A word of three
     letters or more also finds longer words that begin with it. Text in quotation marks is a phrase. With an `owner`, only
     their recordings are searched."""
@@ -172,7 +172,7 @@ def _tracks_with(term: Any) -> int:
     return int(CaptionTerm.select(SQL("1").alias("one")).where(term).limit(FREQUENT).count())
 
 
-def _read(places: Sequence[tuple[int, int]]) -> list[Found]:
+def _read(places: Sequence[tuple[int, int]]) -> list[CaptionHit]:
     """What to show of the captions `places`: (track, number of the caption)."""
     if not places:
         return []
@@ -190,9 +190,9 @@ def _read(places: Sequence[tuple[int, int]]) -> list[Found]:
     return passages
 
 
-def _found(track: CaptionTrack, cues: Sequence[tuple[float, str]]) -> Found:
+def _found(track: CaptionTrack, cues: Sequence[tuple[float, str]]) -> CaptionHit:
     """`cues`: the one in which the passage begins, and following ones: [[start_s, text], …]."""
     snippet = " ".join(text for _, text in cues)
     if len(snippet) > SNIPPET_CHARACTERS:
         snippet = snippet[:SNIPPET_CHARACTERS].rsplit(" ", 1)[0] + " …"
-    return Found(track.video, track.id, track.language, cues[0][0], snippet)
+    return CaptionHit(track.video, track.id, track.language, cues[0][0], snippet)

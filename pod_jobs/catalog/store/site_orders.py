@@ -25,7 +25,7 @@ SAME = ("task_type", "source_url", "parameters", "notify_url", "app_name", "etab
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedOrder:
     """An order as a site sent it. `document`: the fields that may be shown; `notify_url` and `token` are sealed. `public_id`: the
     site's own, a UUID; "" = it gets one here. A site that gives ids sends an order again only to replace an earlier one with the
     same `fingerprint`. `since`: when the order first arrived, if it may have waited while later ones were stored."""
@@ -48,7 +48,7 @@ def fingerprint(key: str, document: Mapping[str, Any]) -> str:
 
 
 def create(
-    owner: User, asked: Asked, new: NewTask, most_waiting: int, now: datetime, place: Callable[[int], None]
+    owner: User, asked: ReceivedOrder, new: NewTask, most_waiting: int, now: datetime, place: Callable[[int], None]
 ) -> tuple[SiteOrder, Task, bool]:
     """Store an order with its video and task; or find the same one that waits or runs. The last value tells whether
     there is a new task to do: not so, either, for an order that a later one has replaced.
@@ -92,7 +92,7 @@ def create(
     return row, task, not is_stale
 
 
-def refuse(owner: User, asked: Asked, new: NewTask, fault: PodJobsError, now: datetime) -> bool:
+def refuse(owner: User, asked: ReceivedOrder, new: NewTask, fault: PodJobsError, now: datetime) -> bool:
     """Store an order that cannot be carried out as a failed task, for the team's list of errors. The site is told its end if
     `asked` has an address for that. False when it is stored already, whatever became of it."""
     with transaction():
@@ -105,7 +105,7 @@ def refuse(owner: User, asked: Asked, new: NewTask, fault: PodJobsError, now: da
     return is_new
 
 
-def has_enough_refusals(asked: Asked, now: datetime) -> bool:
+def has_enough_refusals(asked: ReceivedOrder, now: datetime) -> bool:
     """Does the catalog have so many orders of this site and fingerprint from the last 24 h that it stores no further refusals?"""
     same = (SiteOrder.site == asked.site, SiteOrder.fingerprint == asked.fingerprint)
     return bool(SiteOrder.select().where(*same, SiteOrder.created_at > now - timedelta(days=1)).count() >= MOST_REFUSED)
@@ -117,7 +117,7 @@ def _known(public_id: str) -> SiteOrder | None:
     return order
 
 
-def _replace_earlier(asked: Asked, now: datetime) -> None:
+def _replace_earlier(asked: ReceivedOrder, now: datetime) -> None:
     """End what earlier orders of the same recording still do, and tell the site nothing more of them: it would take an old result
     for the new one. Call inside a transaction."""
     same = (SiteOrder.site == asked.site, SiteOrder.fingerprint == asked.fingerprint)
@@ -133,7 +133,7 @@ def _replace(row: SiteOrder, now: datetime) -> None:
         tasks.cancel(row.task_id, now)
 
 
-def _has_later(asked: Asked) -> bool:
+def _has_later(asked: ReceivedOrder) -> bool:
     """Was an order of the same recording stored after this one first arrived?"""
     if asked.since is None:
         return False
@@ -141,7 +141,7 @@ def _has_later(asked: Asked) -> bool:
     return bool(SiteOrder.select().where(*same, SiteOrder.created_at > asked.since).exists())
 
 
-def _open_twin(asked: Asked) -> SiteOrder | None:
+def _open_twin(asked: ReceivedOrder) -> SiteOrder | None:
     same = (SiteOrder.site == asked.site, SiteOrder.fingerprint == asked.fingerprint)
     query = SiteOrder.select(SiteOrder, Task).join(Task).where(*same, Task.state.in_(tasks.OPEN))
     twin: SiteOrder | None = query.order_by(SiteOrder.task.desc()).first()

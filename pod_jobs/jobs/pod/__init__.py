@@ -20,7 +20,7 @@ from pod_jobs.jobs.encode import QUEUE, WORDS, build_plan, ffmpeg_version, prepa
 from pod_jobs.jobs.job_type import JobType, Text
 from pod_jobs.jobs.pod.fetched import FetchedFiles, fetched_files
 from pod_jobs.jobs.pod.mediapackage import MOST_BYTES, read_cuts, read_layout, read_mediapackage
-from pod_jobs.jobs.pod.parameters import MOST_PX, Asked, base_of, read_parameters
+from pod_jobs.jobs.pod.parameters import MOST_PX, PodEncoding, base_of, read_parameters
 from pod_jobs.media.encode import EncodePlan, encode
 from pod_jobs.media.planning.dressing import Dressing, Studio, Watermark
 from pod_jobs.media.planning.pod_files import CeleryFiles, PodFiles
@@ -78,7 +78,7 @@ def demand_order(order: Order) -> None:
         raise BadSource("this order was refused when it came: its site has to send it again", code="source-order")
 
 
-def _sent(settings: Settings, order: Order, asked: Asked, files: FetchedFiles) -> tuple[Path, EncodePlan]:
+def _sent(settings: Settings, order: Order, asked: PodEncoding, files: FetchedFiles) -> tuple[Path, EncodePlan]:
     """The recording of an order that came by the Runner Manager API, and what to make of it."""
     url, is_studio = order.options["source_url"], order.options.get("task_type") == STUDIO
     base = STUDIO_BASE if is_studio else base_of(url)
@@ -88,7 +88,7 @@ def _sent(settings: Settings, order: Order, asked: Asked, files: FetchedFiles) -
     return _session(source, plan, files, read_layout(order.options["parameters"].get("presenter")))
 
 
-def _shared(settings: Settings, order: Order, asked: Asked, files: FetchedFiles) -> tuple[Path, EncodePlan]:
+def _shared(settings: Settings, order: Order, asked: PodEncoding, files: FetchedFiles) -> tuple[Path, EncodePlan]:
     """The same of an order that came by Celery: paths take the place of addresses."""
     parameters, source = order.options["parameters"], files.get("source", order.options["source_url"])
     if order.options.get("task_type") != STUDIO:
@@ -120,13 +120,13 @@ def _small(path: Path) -> bytes:
     return plain_files.read_bytes(path)
 
 
-def plan_for(settings: Settings, asked: Asked, pod: PodFiles) -> EncodePlan:
+def plan_for(settings: Settings, asked: PodEncoding, pod: PodFiles) -> EncodePlan:
     """The usual encoding of a recording, with Pod's renditions, names and cut."""
     usual = build_plan(settings, {}, WEB)
     return replace(usual, renditions=asked.renditions, keep=asked.keep, share_from_s=0.0, for_pod=pod)
 
 
-def studio_plan(settings: Settings, asked: Asked) -> EncodePlan:
+def studio_plan(settings: Settings, asked: PodEncoding) -> EncodePlan:
     """One MP4 of a studio session at its own size, and the same as a stream for our own pages. A Pod 4.1 makes a video of the
     MP4, and orders the encoding of that."""
     usual, best = build_plan(settings, {}, WEB), asked.renditions[-1]
@@ -142,7 +142,7 @@ def studio_plan(settings: Settings, asked: Asked) -> EncodePlan:
     )
 
 
-def _dressing(asked: Asked, files: FetchedFiles) -> Dressing:
+def _dressing(asked: PodEncoding, files: FetchedFiles) -> Dressing:
     if asked.dressing is None:
         return Dressing()
     dressing, watermark = asked.dressing, None

@@ -35,17 +35,17 @@ CORNERS = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class PodEncoding:
     """An encoding as Pod asks for it. `resolutions`: name of a rendition -> Pod's text for it. `keep`: seconds, () = all."""
 
     renditions: tuple[Rendition, ...]
     resolutions: Mapping[str, str]
     keep: tuple[tuple[float, float], ...] = ()
-    dressing: "AskedDressing | None" = None
+    dressing: "PodDressing | None" = None
 
 
 @dataclass(frozen=True)
-class AskedDressing:
+class PodDressing:
     """Addresses of files to be fetched; "" = none. `opacity` is a share."""
 
     watermark: str = ""
@@ -55,13 +55,13 @@ class AskedDressing:
     ending: str = ""
 
 
-def read_parameters(parameters: Mapping[str, Any], ladder: Sequence[RenditionSettings]) -> Asked:
+def read_parameters(parameters: Mapping[str, Any], ladder: Sequence[RenditionSettings]) -> PodEncoding:
     """`ladder` gives what Pod does not say: crf, preset, and bit rates that are missing. Errors: BadSource (source-order)."""
     renditions = dict(_renditions(_object(parameters, "rendition"), ladder))
     if not renditions:
         raise _bad("rendition: nothing is left to make")
     by_height = sorted(renditions, key=lambda rendition: rendition.height_px)
-    return Asked(
+    return PodEncoding(
         tuple(by_height),
         {rendition.name: renditions[rendition] for rendition in by_height},
         _cut(_object(parameters, "cut")),
@@ -152,7 +152,7 @@ def read_clock(text: str) -> float | None:
     return int(match[1] or 0) * 3600 + int(match[2]) * 60 + float(match[3]) if match else None
 
 
-def _dressing(document: Mapping[str, Any]) -> AskedDressing | None:
+def _dressing(document: Mapping[str, Any]) -> PodDressing | None:
     urls = {name: document.get(name) or "" for name in ("watermark", "opening_credits_video", "ending_credits_video")}
     if wrong := [name for name, url in urls.items() if not isinstance(url, str)]:
         raise _bad(f"dressing: {wrong[0]}: an address is needed")
@@ -169,7 +169,7 @@ def _dressing(document: Mapping[str, Any]) -> AskedDressing | None:
         raise _bad(f"dressing: watermark_opacity: {error}") from error
     opacity = min(max(percent, 1.0), 100.0) / 100 if percent == percent else 1.0  # NaN is not equal to itself
     opening, ending = urls["opening_credits_video"], urls["ending_credits_video"]
-    return AskedDressing(urls["watermark"], CORNERS[position], opacity, opening, ending)
+    return PodDressing(urls["watermark"], CORNERS[position], opacity, opening, ending)
 
 
 def _object(parameters: Mapping[str, Any], name: str) -> Mapping[str, Any]:

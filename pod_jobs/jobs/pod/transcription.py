@@ -45,7 +45,7 @@ from pod_jobs.system import plain_files
 
 if TYPE_CHECKING:
     from pod_jobs.speech.engine import Engine
-    from pod_jobs.speech.transcribe import Transcript, Wanted
+    from pod_jobs.speech.transcribe import SpeechRequest, Transcript
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +165,7 @@ class _Listening:
 
     sound: SoundTrack
     engine: "Engine"
-    wanted: "Wanted"
+    wanted: "SpeechRequest"
     key: sharing.Key
 
 

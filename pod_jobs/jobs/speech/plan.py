@@ -11,7 +11,7 @@ from pod_jobs.settings import Settings
 
 if TYPE_CHECKING:
     from pod_jobs.speech.engine import Engine
-    from pod_jobs.speech.transcribe import Wanted
+    from pod_jobs.speech.transcribe import SpeechRequest
 
 STRICT_LINE = 37  # characters, in the accessible mode
 
@@ -40,13 +40,13 @@ def speech_order(
     corrections: Sequence[Sequence[str]] = (),
     *,
     translate: bool = False,
-) -> "Wanted":
+) -> "SpeechRequest":
     """What the speech library is asked for. `language` "": it is to be recognised. `corrections`: (heard, right, language), which
     come before those of the settings."""
-    from pod_jobs.speech.transcribe import Wanted
+    from pod_jobs.speech.transcribe import SpeechRequest
 
     by_settings = ((correction.heard, correction.right, "") for correction in settings.speech.correction)
-    return Wanted(
+    return SpeechRequest(
         language=language,
         default_language=settings.speech.language,
         glossary=tuple(glossary),

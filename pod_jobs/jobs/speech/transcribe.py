@@ -42,7 +42,7 @@ from pod_jobs.system import plain_files
 
 if TYPE_CHECKING:
     from pod_jobs.speech.engine import Engine
-    from pod_jobs.speech.transcribe import Transcript, Wanted
+    from pod_jobs.speech.transcribe import SpeechRequest, Transcript
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ def open_sound(settings: Settings, source: Path, folder: Path, tick: Callable[[]
     return sound
 
 
-def key_of(request: "Wanted", model: str, choice: str = "") -> sharing.Key:
+def key_of(request: "SpeechRequest", model: str, choice: str = "") -> sharing.Key:
     """What the words of each piece depend on. `choice` and `declared` choose the model."""
     return {
         "program": pod_jobs.__version__,
@@ -164,7 +164,7 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _result(folder: Path, run: Run, transcript: "Transcript", request: "Wanted") -> dict[str, Any]:
+def _result(folder: Path, run: Run, transcript: "Transcript", request: "SpeechRequest") -> dict[str, Any]:
     spoken = transcript.spoken
     document = {
         "language": transcript.language or "und",
@@ -205,7 +205,7 @@ def read_captions(result: Mapping[str, Any], read: ReadOutput) -> list[NewCaptio
     return [captions] if captions.cues else []
 
 
-def _wanted(settings: Settings, order: Order) -> "Wanted":
+def _wanted(settings: Settings, order: Order) -> "SpeechRequest":
     """What this run was ordered with; for options that its order lacks, the wish of its video."""
     wishes = {**order.speech, **order.options}
     return speech_order(

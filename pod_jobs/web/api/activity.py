@@ -18,7 +18,7 @@ def list_lines() -> ResponseReturnValue:
     limit, before = answers.page()
     given = request.args.to_dict()
     instants = {name: answers.instant(given, name) for name in ("since", "until") if given.get(name)}
-    wanted = activity.Wanted(given.get("who", ""), given.get("action", ""), **instants)
+    wanted = activity.ActivityFilter(given.get("who", ""), given.get("action", ""), **instants)
     rows = activity.page(wanted, limit, before)
     lines = [
         {

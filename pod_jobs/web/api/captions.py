@@ -306,7 +306,7 @@ def _breach(breach: Breach) -> Document:
     }
 
 
-def _found(passage: caption_search.Found) -> Document | None:
+def _found(passage: caption_search.CaptionHit) -> Document | None:
     """A place with the address that plays it; None where it was cut out of what is published."""
     places = timeline_of(passage.video.facts.get("timeline")).place(max(0.0, passage.at_s), passage.at_s + HEARD_S)
     if not places:

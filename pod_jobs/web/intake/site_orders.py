@@ -65,7 +65,7 @@ def take(user: User, document: dict[str, Any], *, plain_manifest: bool) -> Taken
     kind, purpose = TASK_KINDS[asked["task_type"]]
     key = services().settings.secret("site_key")
     seal = Seal(key)
-    new_order = site_orders.Asked(
+    new_order = site_orders.ReceivedOrder(
         site=site.name,
         document={**asked, "notify_url": asked["notify_url"].partition("?")[0]},
         fingerprint=site_orders.fingerprint(key, asked),
@@ -83,7 +83,7 @@ def take(user: User, document: dict[str, Any], *, plain_manifest: bool) -> Taken
     return taken
 
 
-def _create(user: User, new_order: site_orders.Asked, new: NewTask, most: int) -> tuple[SiteOrder, Task, bool]:
+def _create(user: User, new_order: site_orders.ReceivedOrder, new: NewTask, most: int) -> tuple[SiteOrder, Task, bool]:
     place = checked_media().make_place
     return orders.with_free_number(lambda: site_orders.create(user, new_order, new, most, now(), place))
 
@@ -95,7 +95,7 @@ def note_refusal(user: User, raw: bytes, document: dict[str, Any], fault: PodJob
     log.warning("site %s: an order is refused: %s", site.name, " ".join(fault.reason.split()))
     shown = {name: _shown(document.get(name)) for name in TEXTS}
     kind, purpose = TASK_KINDS.get(shown["task_type"], TASK_KINDS["encoding"])
-    asked = site_orders.Asked(
+    asked = site_orders.ReceivedOrder(
         site=site.name,
         document={**shown, "parameters": {}},
         fingerprint=hashlib.sha256(REFUSED.bytes).hexdigest(),

@@ -7,7 +7,7 @@ from flask_babel import gettext
 from pod_jobs.catalog.database import whole_number
 from pod_jobs.catalog.models import Audit
 from pod_jobs.catalog.store import activity
-from pod_jobs.catalog.store.activity import Wanted
+from pod_jobs.catalog.store.activity import ActivityFilter
 from pod_jobs.web.guards import access
 from pod_jobs.web.intake import task_filters
 from pod_jobs.web.pages.tables import csv_answer
@@ -45,12 +45,12 @@ def table() -> ResponseReturnValue:
     return csv_answer("log", [("at", "who", "action", "subject", "details"), *lines])
 
 
-def _read() -> tuple[dict[str, str], Wanted, list[str]]:
+def _read() -> tuple[dict[str, str], ActivityFilter, list[str]]:
     """The filter in the address: its fields, what they mean, and sentences about what means nothing."""
     named = {name: request.args.get(name, "").strip()[:100] for name in FIELDS}
     fields = {name: value for name, value in named.items() if value}
     days, faults = task_filters.read_days(fields)
-    return fields, Wanted(fields.get("who", ""), fields.get("action", ""), **days), faults
+    return fields, ActivityFilter(fields.get("who", ""), fields.get("action", ""), **days), faults
 
 
 @blueprint.app_template_filter()

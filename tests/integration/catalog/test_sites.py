@@ -25,7 +25,7 @@ def site(catalog: None) -> User:
 
 def order(site: User, fingerprint: str = "a", most: int = 0, **more: Any) -> tuple[SiteOrder, Task, bool]:
     document = {"task_type": "encoding", "source_url": "https://pod/été 🎓.mp4", "parameters": {}}
-    asked = site_orders.Asked("univ", document, fingerprint, "sealed", "sealed", False, "Été 🎓", **more)
+    asked = site_orders.ReceivedOrder("univ", document, fingerprint, "sealed", "sealed", False, "Été 🎓", **more)
     new = NewTask("pod_encode", "", {}, Purpose.PLAY)
     return site_orders.create(site, asked, new, most, NOW, lambda video: None)
 

@@ -89,7 +89,9 @@ def order(url: str, number: int = 1, site: str = "univ", *, answered: bool = Tru
     """A task that a site ordered."""
     owner = User.get_or_none(User.name == f"site-{site}") or users.create(f"site-{site}", "site", None, NOW)
     seal = Seal(KEY)
-    asked = site_orders.Asked(site, {}, f"{number}", seal.close(url), seal.close(TOKEN), False, f"film {number}")
+    asked = site_orders.ReceivedOrder(
+        site, {}, f"{number}", seal.close(url), seal.close(TOKEN), False, f"film {number}"
+    )
     row, task, _ = site_orders.create(
         owner, asked, NewTask("pod_encode", "", {}, Purpose.PLAY), 0, NOW, lambda video: None
     )

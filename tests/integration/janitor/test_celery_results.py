@@ -79,7 +79,7 @@ def order(pod: SmallCeleryPod, number: int = 7) -> tuple[Task, PodVideo]:
     given = {"video_id": number, "video_path": str(video.source), "cut_start": 0, "cut_end": 0, "json_dressing": None}
     url = Seal(KEY).close(f"{pod.url}store_remote_encoded_video/?id={number}")
     document = {"task_type": "encoding", "arguments": given}
-    asked = site_orders.Asked("univ", document, f"{number}", url, "", True, "film", f"{number:036d}")
+    asked = site_orders.ReceivedOrder("univ", document, f"{number}", url, "", True, "film", f"{number:036d}")
     row, task, _ = site_orders.create(
         owner, asked, NewTask("pod_encode", "", {}, Purpose.PLAY), 0, NOW, lambda video: None
     )
@@ -259,7 +259,7 @@ def test_a_new_token_counts_for_what_is_told_again(settings: Settings, pod: Smal
 def order_again(task: Task, seconds: float) -> Task:
     """Pod orders the same video again."""
     row = SiteOrder.get(SiteOrder.task == task.id)
-    asked = site_orders.Asked("univ", row.asked, row.fingerprint, row.notify_url, "", True, "film", "f" * 36)
+    asked = site_orders.ReceivedOrder("univ", row.asked, row.fingerprint, row.notify_url, "", True, "film", "f" * 36)
     new, owner = NewTask("pod_encode", "", {}, Purpose.PLAY), User.get(User.name == "site-univ")
     new_row, newer, _ = site_orders.create(owner, asked, new, 0, later(seconds), lambda video: None)
     site_orders.answered(new_row, NOW + timedelta(seconds=1))

@@ -18,7 +18,7 @@ from pod_jobs.xapi.delivery import (
     Sendable,
     deliver,
 )
-from pod_jobs.xapi.lrs import Answer, Found, LrsClient, Misconfigured, Transient, classify_get, classify_post
+from pod_jobs.xapi.lrs import Answer, FoundStatement, LrsClient, Misconfigured, Transient, classify_get, classify_post
 from pod_jobs.xapi.statement import canonical
 from tests.integration.xapi.strict_lrs import LOSE_ANSWER, RESET, Mischief, StrictLrs
 from tests.servers import wait_until
@@ -317,7 +317,7 @@ class Direct:
         status, content = self.lrs.post(b"[" + b",".join(bodies) + b"]")
         return classify_post(status, {}, content)
 
-    def fetch_statement(self, statement_id: str) -> Found | Transient | Misconfigured:
+    def fetch_statement(self, statement_id: str) -> FoundStatement | Transient | Misconfigured:
         status, content = self.lrs.get(statement_id)
         return classify_get(status, {}, content)
 
@@ -327,8 +327,8 @@ class Direct:
 
 def test_a_conflict_that_the_lrs_cannot_explain_ends_some_day() -> None:
     class Forgetful(Direct):
-        def fetch_statement(self, statement_id: str) -> Found:
-            return Found(None)
+        def fetch_statement(self, statement_id: str) -> FoundStatement:
+            return FoundStatement(None)
 
     lrs = Forgetful(StrictLrs())
     deliver(batch(size=1), lrs)

@@ -6,7 +6,16 @@ import time
 
 import pytest
 
-from pod_jobs.xapi.lrs import ANSWER_LIMIT, Conflict, Found, LrsClient, Misconfigured, Refused, Stored, Transient
+from pod_jobs.xapi.lrs import (
+    ANSWER_LIMIT,
+    Conflict,
+    FoundStatement,
+    LrsClient,
+    Misconfigured,
+    Refused,
+    Stored,
+    Transient,
+)
 from pod_jobs.xapi.statement import canonical
 from tests.integration.xapi.strict_lrs import LOSE_ANSWER, PATH, RESET, Mischief, StrictLrs
 from tests.unit.xapi.samples import numbered, plain
@@ -26,7 +35,7 @@ def test_a_batch_goes_out_as_it_was_frozen(lrs: StrictLrs, client: LrsClient) ->
 def test_one_connection_serves_many_batches(lrs: StrictLrs, client: LrsClient) -> None:
     assert [client.post_statements([body]) for body in BODIES] == [Stored()] * 3
     assert isinstance(client.post_statements([BODIES[0]]), Conflict)
-    assert client.fetch_statement(numbered(0)["id"]) != Found(None)
+    assert client.fetch_statement(numbered(0)["id"]) != FoundStatement(None)
     assert lrs.connections == 1
 
 
@@ -35,9 +44,9 @@ def test_a_statement_is_found_by_its_id(lrs: StrictLrs, client: LrsClient, wrapp
     lrs.wrap_found = wrapped
     client.post_statements(BODIES)
     found = client.fetch_statement(numbered(1)["id"])
-    assert isinstance(found, Found) and found.statement
+    assert isinstance(found, FoundStatement) and found.statement
     assert found.statement["id"] == numbered(1)["id"]
-    assert client.fetch_statement(plain()["id"]) == Found(None)
+    assert client.fetch_statement(plain()["id"]) == FoundStatement(None)
 
 
 @pytest.mark.parametrize("path", [PATH + "/", PATH + "?tenant=a%20b&x=", "/xapi//statements", PATH + "/%C3%A9"])

@@ -7,7 +7,7 @@ import pytest
 from pod_jobs.celery.messages import Message
 from pod_jobs.celery.orders import CeleryOrder, read_order
 from pod_jobs.errors import BadSource, Malformed
-from pod_jobs.jobs.pod.parameters import Asked, read_parameters
+from pod_jobs.jobs.pod.parameters import PodEncoding, read_parameters
 from pod_jobs.settings.encode import RenditionSettings
 
 HEIGHTS = (360, 720, 1080)
@@ -26,7 +26,7 @@ def encoding(**changes: Any) -> CeleryOrder:
     return order("start_encoding_task", **{**usual, **changes})
 
 
-def asked(one: CeleryOrder) -> Asked:
+def asked(one: CeleryOrder) -> PodEncoding:
     return read_parameters(one.parameters, LADDER)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pod_jobs.errors import BadSource
-from pod_jobs.jobs.pod.parameters import AskedDressing, base_of, read_parameters
+from pod_jobs.jobs.pod.parameters import PodDressing, base_of, read_parameters
 from pod_jobs.jobs.pod.transcription import Spoken, is_to_be_normalized, read_languages, read_model
 from pod_jobs.settings import load
 
@@ -97,7 +97,7 @@ def test_cuts(cut: dict[str, Any], keep: tuple[tuple[float, float], ...]) -> Non
 
 def test_dressing_of_4_x_and_of_v5() -> None:
     given = {"watermark": "https://p/w.png", "opening_credits": "slug", "opening_credits_video": "https://p/o.mp4"}
-    wanted = AskedDressing("https://p/w.png", "bottom-left", 0.8, "https://p/o.mp4", "")
+    wanted = PodDressing("https://p/w.png", "bottom-left", 0.8, "https://p/o.mp4", "")
     for position in ("watermark_position", "watermark_position_orig"):
         document = {**given, position: "bottom_left", "watermark_opacity": "80"}
         assert read_parameters({"dressing": json.dumps(document)}, LADDER).dressing == wanted

@@ -17,7 +17,7 @@ from pod_jobs.xapi.delivery import (
     convict_refused,
     deliver,
 )
-from pod_jobs.xapi.lrs import Answer, Conflict, Found, Misconfigured, Transient
+from pod_jobs.xapi.lrs import Answer, Conflict, FoundStatement, Misconfigured, Transient
 
 
 class SameAnswer:
@@ -31,8 +31,8 @@ class SameAnswer:
         self.sent += 1
         return self.answer
 
-    def fetch_statement(self, statement_id: str) -> Found:
-        return Found(None)
+    def fetch_statement(self, statement_id: str) -> FoundStatement:
+        return FoundStatement(None)
 
     def lists_statements(self) -> bool:
         return False

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from pod_jobs.xapi import lrs
-from pod_jobs.xapi.lrs import Conflict, Found, Misconfigured, PartlyStored, Refused, Stored, Transient, Unclear
+from pod_jobs.xapi.lrs import Conflict, FoundStatement, Misconfigured, PartlyStored, Refused, Stored, Transient, Unclear
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -84,11 +84,11 @@ def test_retry_after(text: str | None, wait_s: float | None) -> None:
 @pytest.mark.parametrize(
     ("status", "content", "answer"),
     [
-        (200, b'{"id": "a"}', Found({"id": "a"})),
-        (200, b'{"statements": [{"id": "a"}], "more": ""}', Found({"id": "a"})),
-        (200, b'{"statements": []}', Found(None)),
-        (200, b'{"statements": 3}', Found(None)),
-        (404, b"", Found(None)),
+        (200, b'{"id": "a"}', FoundStatement({"id": "a"})),
+        (200, b'{"statements": [{"id": "a"}], "more": ""}', FoundStatement({"id": "a"})),
+        (200, b'{"statements": []}', FoundStatement(None)),
+        (200, b'{"statements": 3}', FoundStatement(None)),
+        (404, b"", FoundStatement(None)),
         (400, b"", Misconfigured("400")),
         (501, b"", Misconfigured("501")),
         (200, b"[]", Misconfigured("200 []")),

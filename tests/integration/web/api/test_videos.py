@@ -279,7 +279,7 @@ def test_everything_people_do_is_noted(lea: Caller, catalog: None) -> None:
     video = lea.upload()
     lea("POST", f"/api/v1/tasks/{video['task']['id']}/cancel")
     lea("DELETE", f"/api/v1/videos/{video['id']}")
-    noted = [(entry.who, entry.action, entry.subject) for entry in activity.page(activity.Wanted(), 200)]
+    noted = [(entry.who, entry.action, entry.subject) for entry in activity.page(activity.ActivityFilter(), 200)]
     assert noted == [("léa", "delete", "video 1"), ("léa", "cancel", "task 1"), ("léa", "upload", "video 1")]
 
 

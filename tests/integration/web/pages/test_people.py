@@ -15,7 +15,7 @@ PAGE, ROLE = "/admin/people", "/admin/people/role"
 
 
 def noted() -> list[Audit]:
-    return activity.page(activity.Wanted(), 9)
+    return activity.page(activity.ActivityFilter(), 9)
 
 
 def role_of(name: str) -> str:
