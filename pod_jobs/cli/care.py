@@ -61,7 +61,7 @@ def doctor(as_json: bool, queue: str | None, worker: bool) -> None:
             names = checks_before_jobs(worker or needs_ffmpeg(JOB_TYPES, queue or ""))
             names = (*names, "speech") if worker or queue == QUEUE else names  # a missing model stops no worker
         words = f"no fault; as the service was started, with {adopted}" if adopted else "no fault"
-        findings = [Finding("settings", "ok", words), *examine(settings, names)]
+        findings = [Finding("settings", "ok", words), *examine(settings, names, [queue] if queue else [])]
     except SettingsError as error:
         findings = [Finding("settings", "fault", line) for line in error.reason.splitlines()]
     if as_json:

@@ -107,7 +107,7 @@ def run(queues: tuple[str, ...], workers: str | None) -> None:
     settings = load_settings()
     make_folders(settings)
     names = {name for queue in queues for name in doctor.checks_before_jobs(needs_ffmpeg(JOB_TYPES, queue))}
-    for fault in doctor.faults(doctor.examine(settings, [name for name in doctor.CHECKS if name in names])):
+    for fault in doctor.faults(doctor.examine(settings, [name for name in doctor.CHECKS if name in names], queues)):
         click.secho(f"Until this is mended, workers take no jobs: {fault}", fg="yellow", err=True)
     if QUEUE in queues and not is_installed():
         text = "Speech recognition is not installed here, and transcriptions wait: add --with-speech to ./run worker"

@@ -6,6 +6,7 @@ A check is a function from the settings to its findings. It never raises, and ta
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from pod_jobs.instance.doctor import celery_sites, host, services
 from pod_jobs.instance.doctor.finding import Finding
@@ -13,7 +14,9 @@ from pod_jobs.settings import Settings
 
 __all__ = ["CHECKS", "Finding", "checks_before_jobs", "complaint", "examine", "faults", "wait_until_sound"]
 
-CHECKS: dict[str, Callable[[Settings], Iterable[Finding]]] = {
+Check = Callable[[Settings], Iterable[Finding]]
+
+CHECKS: dict[str, Check] = {
     "folders": host.check_folders,
     "secrets": host.check_secrets,
     "free space": host.check_space,
@@ -41,12 +44,13 @@ QUIET_S = 15.0  # a worker waits so long before it logs a fault; when all proces
 log = logging.getLogger(__name__)
 
 
-def examine(settings: Settings, names: Iterable[str] = tuple(CHECKS)) -> list[Finding]:
-    """The findings of the checks with these names, in this order."""
+def examine(settings: Settings, names: Iterable[str] = tuple(CHECKS), queues: Sequence[str] = ()) -> list[Finding]:
+    """The findings of the checks with these names, in this order. `queues`: those for which this host is to work."""
     if not settings.home.is_dir():
         remedy = f"./run up --home '{settings.home}'"
         return [Finding("folders", "fault", f"there is no instance in {settings.home}", remedy)]
-    return [finding for name in names for finding in CHECKS[name](settings)]
+    checks: dict[str, Check] = {**CHECKS, "catalog": partial(services.check_catalog, queues=queues)}
+    return [finding for name in names for finding in checks[name](settings)]
 
 
 def faults(findings: Iterable[Finding]) -> list[Finding]:
@@ -61,12 +65,7 @@ def checks_before_jobs(needs_ffmpeg: bool) -> tuple[str, ...]:
 
 def complaint(settings: Settings, queue_name: str) -> str:
     """The fault because of which a running worker may take no job, in one line; "" = none. Takes tens of milliseconds."""
-    return "; ".join(map(str, _faults_of_worker(settings, BEFORE_JOBS, queue_name)))
-
-
-def _faults_of_worker(settings: Settings, names: Sequence[str], queue_name: str) -> list[Finding]:
-    findings = examine(settings, (name for name in names if name != "catalog"))
-    return faults([*findings, *(services.check_catalog(settings, queue_name) if "catalog" in names else ())])
+    return "; ".join(map(str, faults(examine(settings, BEFORE_JOBS, [queue_name]))))
 
 
 def wait_until_sound(
@@ -76,7 +75,7 @@ def wait_until_sound(
     each round."""
     names = checks_before_jobs(needs_ffmpeg)
     began, wait_s, logged = time.monotonic(), FIRST_WAIT_S, ""
-    while findings := _faults_of_worker(settings, names, queue_name):
+    while findings := faults(examine(settings, names, [queue_name])):
         text = "; ".join(map(str, findings))
         if time.monotonic() - began > QUIET_S:
             say(text)

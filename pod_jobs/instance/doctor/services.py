@@ -2,7 +2,7 @@
 
 import ipaddress
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -189,8 +189,8 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         yield Finding("database", "ok", f"{kind}, migrated, takes writes")
 
 
-def check_catalog(settings: Settings, queue: str = "") -> Iterator[Finding]:
-    """Check that the web app accepts this host's worker token, for workers of `queue`, and is of the same version."""
+def check_catalog(settings: Settings, queues: Sequence[str] = ()) -> Iterator[Finding]:
+    """Check that the web app accepts this host's worker token, for workers of `queues`, and is of the same version."""
     try:
         answer = _ask_who_we_are(settings)
     except PodJobsError as error:
@@ -205,7 +205,7 @@ def check_catalog(settings: Settings, queue: str = "") -> Iterator[Finding]:
             "catalog", "fault", f"{answer.url} redirects to {location}", "worker.catalog_url: the right address"
         )
     elif is_success(answer):
-        yield _acceptance(settings, answer, queue)
+        yield _acceptance(settings, answer, queues)
     elif answer.status_code in (401, 403):
         text = f"{settings.catalog_url} refuses secrets/worker_token: it was revoked, or is of another instance"
         yield Finding("catalog", "fault", text, "worker invite on the web host, and join with a new folder")
@@ -213,7 +213,7 @@ def check_catalog(settings: Settings, queue: str = "") -> Iterator[Finding]:
         yield Finding("catalog", "fault", f"{answer.url} answers {answer.status_code}")
 
 
-def _acceptance(settings: Settings, answer: requests.Response, queue: str) -> Finding:
+def _acceptance(settings: Settings, answer: requests.Response, wanted: Sequence[str]) -> Finding:
     document = problem_in(answer)
     if "run-tasks" not in (document.get("permissions") or ()):
         if whose := document.get("name"):
@@ -221,13 +221,13 @@ def _acceptance(settings: Settings, answer: requests.Response, queue: str) -> Fi
             return Finding("catalog", "fault", text, "worker invite on the web host, and join with a new folder")
         text = f"something else than a web app of pod_jobs answers at {settings.catalog_url}"
         return Finding("catalog", "fault", text, "worker.catalog_url: the right address")
-    theirs, queues = str(document.get("version", "")), document.get("queues") or []
+    theirs, valid_for = str(document.get("version", "")), document.get("queues") or wanted
     if theirs and differ(theirs, pod_jobs.__version__):
         facts = {"theirs": pod_jobs.__version__, "ours": theirs}
         return Finding("catalog", "fault", sentence("worker-version", facts), "docs/how-to/add-an-encoding-host.md")
-    if queue and queues and queue not in queues:
-        text = sentence("worker-queue", {"queue": queue})
-        return Finding("catalog", "fault", text, f"worker invite --queues {queue}, on the web host")
+    if refused := [queue for queue in wanted if queue not in valid_for]:
+        text = sentence("worker-queue", {"queue": ", ".join(refused)})
+        return Finding("catalog", "fault", text, f"worker invite --queues {','.join(wanted)}, on the web host")
     return Finding("catalog", "ok", settings.catalog_url)
 
 

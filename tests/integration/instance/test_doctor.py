@@ -332,7 +332,7 @@ def test_a_media_folder_that_is_not_the_catalogs_is_a_fault_with_its_remedy(
 def test_a_worker_that_would_get_no_task_takes_no_job(settings: Settings, said: Any, words: str) -> None:
     with web_app(said) as url:
         there = changed(settings, worker={"catalog_url": url})
-        findings = [one for one in services.check_catalog(there, "encoding") if one.state == "fault"]
+        findings = doctor.faults(doctor.examine(there, ["catalog"], ["xapi", "encoding"]))
         assert len(findings) == bool(words) and all(words in one.text for one in findings)
         assert (words in doctor.complaint(there, "encoding")) is True
 
