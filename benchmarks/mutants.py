@@ -42,6 +42,7 @@ HANGS_S = 45  # a test that takes longer fails
 TESTS_S = 90.0  # as much of the tests that run a line is tried, by what they took without a change
 AT_ONCE = 2  # mutants, each in a copy of its own
 THROUGH = {  # room -> tests that reach it through another program, or through the web app
+    "web": ("integration/storage/test_over_http.py", "acceptance/test_xapi_cli.py"),
     "cli": ("acceptance/test_cli.py", "acceptance/test_up.py", "acceptance/test_xapi_cli.py"),
     "jobs": ("integration/web/intake",),
     "instance": ("acceptance/test_up.py",),

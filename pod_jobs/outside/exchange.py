@@ -45,7 +45,6 @@ def opened(
             retries=False,
             redirect=False,
             preload_content=False,
-            assert_same_host=False,
         )
         try:
             yield response

@@ -46,6 +46,8 @@ def test_sums_are_kept_read_and_measured_again(task: Task, lecturer: User) -> No
         day_figures.keep(one)
     again = list(day_figures.sum_up(NOW, 3, QUEUE_OF))
     assert len(again) == 2, "yesterday may have been summed up before its end, and today goes on"
+    assert len(list(day_figures.sum_up(NOW, 2, QUEUE_OF))) == 2
+    assert len(list(day_figures.sum_up(NOW, 1, QUEUE_OF))) == 1, "of one day, there is only today"
     day_figures.keep(again[0])
     read = day_figures.last_days(NOW, 2, QUEUE_OF)
     assert [one.total("done") for one in read] == [0, 1]

@@ -125,7 +125,9 @@ def test_results_stay_until_the_site_knows_and_then_for_their_time(site: User) -
         assert site_callbacks.expire("univ", later(99), later(99)) == 0
         site_callbacks.give_up_foreign(["univ"], later(9 * 86_400))
         assert row_of(task).callback == "waiting"
-        site_callbacks.give_up_foreign(["another"], later(9 * 86_400))
+        site_callbacks.give_up_foreign(["another"], later(1) + site_callbacks.GIVE_UP)
+        assert row_of(task).callback == "waiting"
+        site_callbacks.give_up_foreign(["another"], later(2) + site_callbacks.GIVE_UP)
         assert row_of(task).callback == "given-up"
         assert site_callbacks.expire("univ", later(99), later(99)) == 1
     assert [video.id for video in retention.deleted_videos()] == [task.video_id]

@@ -114,6 +114,26 @@ def test_bytes_that_changed_after_they_were_sent_are_sent_again(far: Far) -> Non
     assert not (far.published / "left-over.vtt").exists()
 
 
+def test_what_has_arrived_is_not_sent_again(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = far.published.with_name(far.published.name + ".part")
+    sent_from: list[int] = []
+    send_part = far.storage._web.send_part
+
+    def noted(run: Run, path: str, offset: int, piece: bytes) -> None:
+        sent_from.append(offset)
+        send_part(run, path, offset, piece)
+
+    monkeypatch.setattr(far.storage._web, "send_part", noted)
+    with far.storage.work_on(far.run, tick, lambda chunks: None) as work:
+        folder = work.begin()
+        for count in (1, 2):
+            with (folder / "90p.m4s").open("ab") as file:
+                file.write(b"a" * 1000)
+            wait_until(lambda size=1000 * count: shown(work, part / "90p.m4s") == size, 10, "it was sent")
+        work.publish({"outputs": []})
+    assert sent_from == [0, 1000]
+
+
 def test_a_download_that_broke_off_goes_on_where_it_stopped(
     far: Far, clips: Clips, monkeypatch: pytest.MonkeyPatch
 ) -> None:

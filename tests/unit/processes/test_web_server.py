@@ -1,4 +1,4 @@
-"""How many connections a web process may have, by the limit of open files."""
+"""What gunicorn is told: how many connections a web process may have, by the limit of open files, and no door of its own."""
 
 import resource
 
@@ -6,6 +6,7 @@ import pytest
 
 from pod_jobs.processes import web_server
 from pod_jobs.processes.web_server import MOST_CONNECTIONS, OTHER_FILES
+from pod_jobs.settings import load
 
 ALL = resource.RLIM_INFINITY
 NEEDED = 2 * MOST_CONNECTIONS + OTHER_FILES
@@ -29,3 +30,7 @@ def test_room_for_connections(
     monkeypatch.setattr(resource, "setrlimit", lambda _, limits: said.append(limits))
     assert web_server._room_for_connections() == connections
     assert said == ([] if raised_to is None else [(raised_to, hard)])
+
+
+def test_nobody_steers_gunicorn_by_a_socket_of_its_own() -> None:
+    assert web_server.WebServer(load()).cfg.control_socket_disable
