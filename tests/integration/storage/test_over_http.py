@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,10 @@ def shown(work: WorkFolder, path: Path) -> int:
     """Have it sent; gives how many bytes have arrived at `path`."""
     work.show()
     return path.stat().st_size if path.exists() else 0
+
+
+def has_arrived(work: WorkFolder, path: Path, size: int) -> bool:
+    return shown(work, path) == size
 
 
 def test_it_encodes_what_it_fetched_and_what_it_sent_is_published(far: Far, tools: Tools, tmp_path: Path) -> None:
@@ -129,7 +134,7 @@ def test_what_has_arrived_is_not_sent_again(far: Far, monkeypatch: pytest.Monkey
         for count in (1, 2):
             with (folder / "90p.m4s").open("ab") as file:
                 file.write(b"a" * 1000)
-            wait_until(lambda size=1000 * count: shown(work, part / "90p.m4s") == size, 10, "it was sent")
+            wait_until(partial(has_arrived, work, part / "90p.m4s", 1000 * count), 10, "it was sent")
         work.publish({"outputs": []})
     assert sent_from == [0, 1000]
 
