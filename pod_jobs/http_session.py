@@ -1,4 +1,4 @@
-"""How workers and commands call our web app, and an S3 server: no proxy, and the certificates of the system."""
+"""How our web app, an S3 server and a record store are called: no proxy of the environment, and the certificates of the system."""
 
 import requests
 

@@ -20,6 +20,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 
+from pod_jobs.http_session import new_session
+
 REASON_LIMIT = 500  # characters kept of an answer, because an LRS may repeat the statement, which is about a person
 ANSWER_LIMIT = 1_000_000  # bytes read of an answer: 100 ids are 4 kB, 100 statements at most 256 kB
 RETRY_AFTER_LIMIT_S = 3600.0  # longest wait that an LRS can ask for
@@ -49,7 +51,7 @@ class Endpoint:
     version: str = "1.0.3"  # X-Experience-API-Version; servers for 1.0 refuse 2.0.0, and most refuse its absence
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 30.0
-    ca_file: str = ""  # certificates to trust; "" = those of the system's Python
+    ca_file: str = ""  # certificates to trust; "" = those that the system trusts
     proxy_url: str = ""
 
 
@@ -141,8 +143,7 @@ class LrsClient:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._session = requests.Session()
-        self._session.trust_env = False  # no ~/.netrc; a proxy is a setting
+        self._session = new_session()  # a proxy is a setting
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -150,7 +151,8 @@ class LrsClient:
         self._session.auth = (
             HTTPBasicAuth(endpoint.login.encode(), endpoint.password.encode()) if endpoint.login else None
         )
-        self._session.verify = endpoint.ca_file or True
+        if endpoint.ca_file:
+            self._session.verify = endpoint.ca_file
         if endpoint.proxy_url:
             self._session.proxies = {"http": endpoint.proxy_url, "https": endpoint.proxy_url}
 

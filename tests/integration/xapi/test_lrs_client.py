@@ -3,6 +3,7 @@
 import json
 import ssl
 import time
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,8 @@ from pod_jobs.xapi.lrs import (
 )
 from pod_jobs.xapi.statement import canonical
 from tests.integration.xapi.strict_lrs import LOSE_ANSWER, PATH, RESET, Mischief, StrictLrs
+from tests.nginx import certificate
+from tests.servers import QuietHandler, answering
 from tests.unit.xapi.samples import numbered, plain
 
 BODIES = [canonical(numbered(i, result={"response": "é"})) for i in range(3)]
@@ -119,6 +122,30 @@ def test_a_ca_file_that_is_missing_is_the_set_up() -> None:
     client = LrsClient(StrictLrs().endpoint(url="https://127.0.0.1:1/", ca_file="/nowhere.pem"))
     assert isinstance(client.post_statements(BODIES), Misconfigured)
     client.close()
+
+
+def test_an_authority_of_the_university_is_trusted_where_the_system_trusts_it_or_a_setting_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Answer(QuietHandler):
+        def do_GET(self) -> None:
+            self.reply(404)
+
+    def ask(ca_file: str = "") -> FoundStatement | Transient | Misconfigured:
+        client = LrsClient(StrictLrs().endpoint(url=f"https://localhost:{port}{PATH}", ca_file=ca_file))
+        answer = client.fetch_statement("x")
+        client.close()
+        return answer
+
+    pem = certificate(tmp_path, "localhost")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pem)
+    with answering(Answer, tls) as port:
+        stranger = ask()
+        assert isinstance(stranger, Misconfigured) and "CERTIFICATE_VERIFY_FAILED" in stranger.reason
+        assert ask(str(pem)) == FoundStatement(None)
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+        assert ask() == FoundStatement(None)
 
 
 def test_plain_http_behind_https_is_the_set_up(lrs: StrictLrs) -> None:
