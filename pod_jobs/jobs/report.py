@@ -54,7 +54,7 @@ def tasks_with_report(redis: Redis) -> set[int]:
 
 def describe_waiting(redis: Redis) -> list[dict[str, Any]]:
     """Each waiting report as {"report", "task", "generation", "outcome", "tries", "next_at"}; `next_at` is an ISO instant, or
-    None = now."""
+    None = now, or not known."""
     descriptions = []
     for report_id, entry in sorted(waiting_reports(redis).items()):
         job = queue.fetch(redis, f"report-{report_id}")
@@ -66,10 +66,18 @@ def describe_waiting(redis: Redis) -> list[dict[str, Any]]:
                 "generation": entry["report"]["generation"],
                 "outcome": entry["report"]["outcome"],
                 "tries": (job.number_of_retries or 0) if job else 0,
-                "next_at": datetime.fromtimestamp(due, UTC).isoformat().replace("+00:00", "Z") if due else None,
+                "next_at": _instant(due) if due else None,
             }
         )
     return descriptions
+
+
+def _instant(at_s: float) -> str | None:
+    """As an ISO instant; None for a number, of another program, for which there is no date."""
+    try:
+        return datetime.fromtimestamp(at_s, UTC).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError):
+        return None
 
 
 def push_now(redis: Redis) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import ResponseError
 from rq import Queue, get_current_job
-from rq.exceptions import DeserializationError, NoSuchJobError
+from rq.exceptions import DeserializationError, NoSuchJobError, TimeoutFormatError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
@@ -45,7 +45,6 @@ FIELDS = frozenset(
             "result",
             "result_ttl",
             "failure_ttl",
-            "exc_info",
             "meta",
         ),
         *("created_at", "enqueued_at", "started_at", "ended_at", "last_heartbeat", "worker_name"),
@@ -53,7 +52,10 @@ FIELDS = frozenset(
     )
 )
 KNOWN = FIELDS | {name.encode() for name in FIELDS}  # redis-py gives bytes
-UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError, zlib.error, DeserializationError)
+UNREADABLE = (
+    *(ValueError, TypeError, KeyError, AttributeError, RecursionError, zlib.error, DeserializationError),
+    *(AssertionError, TimeoutFormatError),  # a time limit that is no number
+)
 
 
 class PodJob(Job):

@@ -19,7 +19,7 @@ from pod_jobs.jobs import keys, queue, snapshot, workforce
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.encode import ENCODE
 from pod_jobs.jobs.job_type import Payload
-from pod_jobs.jobs.report import REPORT, tasks_with_report, waiting_reports
+from pod_jobs.jobs.report import REPORT, describe_waiting, entry_of, tasks_with_report, waiting_reports
 from pod_jobs.jobs.rq_classes import PERFORM, PodJob
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import Settings
@@ -200,6 +200,14 @@ def test_progress_and_cancels_of_others_are_not_believed(redis: Redis) -> None:
 def test_a_sighting_of_others_counts_from_now(redis: Redis) -> None:
     redis.hset(keys.sightings("x"), "encode-1-g1", "long ago")
     assert sightings.Sightings(redis, "x").look(["encode-1-g1"]) == {"encode-1-g1": 0}
+
+
+def test_an_instant_of_others_for_which_there_is_no_date_breaks_no_list_of_reports(redis: Redis) -> None:
+    report = {"generation": 1, "attempt": 1, "outcome": "done", "result": {}}
+    for task, due_s in enumerate(("inf", "-inf", "1e300", "1e12", "0", "60"), 1):
+        redis.hset(keys.REPORTS, f"{task}-g1-a1", json.dumps(entry_of(task, report, "")))
+        redis.zadd(keys.rq_scheduled("catalog"), {f"report-{task}-g1-a1": float(due_s)})
+    assert [one["next_at"] for one in describe_waiting(redis)] == [*[None] * 5, "1970-01-01T00:01:00Z"]
 
 
 def test_rq_itself_would_have_run_it(redis: Redis) -> None:
