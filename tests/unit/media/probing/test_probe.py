@@ -279,3 +279,13 @@ def test_a_child_that_is_killed_says_nothing_about_the_file(
     tools: Any = SimpleNamespace(demuxers=(), decoders=(), sandbox=guard.Sandbox("none"))
     with pytest.raises(error):
         probe._look(tmp_path / "a.mp4", tools, LIMITS, lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("first_s", "start_s", "late_s"), [(1.5, 0.5, 1.0), (0.25, 0.5, 0.0), (None, 0.0, 0.0), (None, -1.0, 1.0)]
+)
+def test_a_track_begins_as_late_as_its_first_packet_and_never_before_the_file(
+    first_s: float | None, start_s: float, late_s: float
+) -> None:
+    media = judged(track(first_s=first_s), track("audio", first_s=first_s), start_s=start_s, claimed_s=None)
+    assert media.video and (media.video.start_s, media.audio[0].start_s) == (late_s, late_s)
