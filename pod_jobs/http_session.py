@@ -1,4 +1,4 @@
-"""How our web app, an S3 server and a record store are called: no proxy of the environment, and the certificates of the system."""
+"""How our web app, S3 servers and record stores are called: no proxy of the environment, the system's certificates."""
 
 import requests
 

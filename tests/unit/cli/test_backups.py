@@ -53,6 +53,7 @@ def test_progress_is_told_every_thousand_of_each_step(capsys: pytest.CaptureFixt
     for step, count in (
         ("a", 999),
         ("a", 1000),
+        ("a", 1000),
         ("a", 1001),
         ("a", 1999),
         ("a", 2000),

@@ -11,18 +11,39 @@ from pod_jobs.cli.base import Fault
 from tests.unit.cli.app_of import AppOf, run
 
 TASK = {
-    **{"id": 5, "state": "waiting", "progress": None, "error": None, "retry_at": None, "queue_position": None},
-    **{"template": "web", "purpose": "play", "queued_s": 1.0, "infos": {}, "started_at": None, "ended_at": None},
-    **{"words": {"name": "Encoding"}, "kind": "encode"},
+    "id": 5,
+    "state": "waiting",
+    "progress": None,
+    "error": None,
+    "retry_at": None,
+    "queue_position": None,
+    "template": "web",
+    "purpose": "play",
+    "queued_s": 1.0,
+    "infos": {},
+    "started_at": None,
+    "ended_at": None,
+    "words": {"name": "Encoding"},
+    "kind": "encode",
 }
 
 
 def video(*tasks: dict[str, Any], **fields: Any) -> dict[str, Any]:
     listed = [{**TASK, **task} for task in tasks or ({},)]
     return {
-        **{"id": 9, "title": "a", "state": "waiting", "page_url": "/v/9", "warnings": [], "owner": "lea"},
-        **{"duration_s": None, "created_at": "2026-03-04T05:06:07+00:00", "source": {"bytes": 2000}, "outputs": []},
-        **{"tasks": listed, "task": listed[0], **fields},
+        "id": 9,
+        "title": "a",
+        "state": "waiting",
+        "page_url": "/v/9",
+        "warnings": [],
+        "owner": "lea",
+        "duration_s": None,
+        "created_at": "2026-03-04T05:06:07+00:00",
+        "source": {"bytes": 2000},
+        "outputs": [],
+        "tasks": listed,
+        "task": listed[0],
+        **fields,
     }
 
 

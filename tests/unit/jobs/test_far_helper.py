@@ -50,7 +50,10 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_piece_is_asked_for_until_there_is_one_that_exists() -> None:
     owner = Owner(None, AWAY, 3, 9, 2)
-    assert helper_of(owner)._ask() == 2
+    helper = helper_of(owner)
+    assert not helper.has_sent
+    helper.has_sent = True  # the piece before
+    assert helper._ask() == 2 and not helper.has_sent
     assert owner.heard == [(None, 0)] * 5
 
 

@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotAcceptable
-from werkzeug.exceptions import BadRequest as Unreadable
-from werkzeug.exceptions import NotFound as NoRoute
+from werkzeug import exceptions
 from werkzeug.routing import RequestRedirect
 
 from pod_jobs.errors import DiskFull, Malformed, NotFound, PodJobsError, Refused, ServiceUnavailable
@@ -41,17 +39,17 @@ def test_only_what_passes_asks_to_come_back_and_only_our_own_faults_are_logged(
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [
-        (Unreadable("no JSON"), 400, "malformed"),
-        (NoRoute(), 404, "not-found"),
-        (NotAcceptable(), 406, "malformed"),
-        (InternalServerError("a password"), 500, "internal"),
+        (exceptions.BadRequest("no JSON"), 400, "malformed"),
+        (exceptions.NotFound(), 404, "not-found"),
+        (exceptions.NotAcceptable(), 406, "malformed"),
+        (exceptions.InternalServerError("a password"), 500, "internal"),
         (RequestRedirect("/there"), 308, None),
     ],
 )
 def test_what_flask_refuses_is_told_as_our_own_errors_are(
-    app: Flask, error: HTTPException, status: int, code: str | None
+    app: Flask, error: exceptions.HTTPException, status: int, code: str | None
 ) -> None:
-    handler: Any = app.error_handler_spec[None][None][HTTPException]
+    handler: Any = app.error_handler_spec[None][None][exceptions.HTTPException]
     with app.test_request_context("/api/v1/videos"):
         answer = handler(error)
     assert answer.status_code == status
@@ -63,7 +61,7 @@ def test_what_flask_refuses_is_told_as_our_own_errors_are(
 
 
 def test_of_what_flask_refuses_the_headers_that_help_are_kept(app: Flask) -> None:
-    handler: Any = app.error_handler_spec[None][None][HTTPException]
+    handler: Any = app.error_handler_spec[None][None][exceptions.HTTPException]
     with app.test_request_context("/api/v1/videos"):
-        answer = handler(MethodNotAllowed(["GET", "POST"]))
+        answer = handler(exceptions.MethodNotAllowed(["GET", "POST"]))
     assert answer.headers["Allow"] == "GET, POST" and answer.mimetype == "application/problem+json"
