@@ -230,7 +230,7 @@ class Attempt(Table):
         indexes = (
             (("task", "number"), True),
             (("host", "task"), False),
-            (("error_group", "ended_at"), False),
+            (("error_group", "ended_at", "host", "version", "ffmpeg"), False),  # where failed: from the index alone
             (("ended_at",), False),
         )
 

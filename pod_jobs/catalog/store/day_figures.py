@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
 
-from peewee import JOIN, fn
+from peewee import JOIN, Case, fn
 
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.models import EPOCH, Attempt, DayFigure, Output, Task, User, Video
@@ -63,6 +63,12 @@ def midnights(at: datetime, days: int) -> list[datetime]:
     ]
 
 
+def number_of_day(column: Any, midnights: Sequence[datetime]) -> Any:
+    """Between which two `midnights` an instant before the last one is: 0 = the first two. One query for all days takes a part of
+    the time of one for each."""
+    return Case(None, [(column < end, number) for number, end in enumerate(midnights[1:])])
+
+
 def yesterday_evening(at: datetime) -> datetime:
     """Yesterday at 18:00 in the time zone of this host."""
     return datetime.combine(at.astimezone().date() - timedelta(days=1), EVENING).astimezone()
@@ -72,12 +78,13 @@ def measure_day(begin: datetime, end: datetime, queue_of: Mapping[str, str], now
     """What the tasks and attempts say that ended or waited between the two instants; without the stored bytes. `queue_of`: kind
     of task -> its queue. Of today, what passed until `now` counts."""
     figures = DayFigures(begin.astimezone().date())
-    rows = list(_ended(begin, end))
-    figures.numbers.update(_of_tasks(rows))
-    for site in sorted({row[0] for row in rows if row[0]}):
-        for measure, parts in _of_tasks([row for row in rows if row[0] == site]).items():
+    begun = _begun(begin, end + LATE)
+    ended_tasks = [row for row in begun if row[3] in ("done", "error") and row[7] < end]
+    figures.numbers.update(_of_tasks(ended_tasks))
+    for site in sorted({row[0] for row in ended_tasks if row[0]}):
+        for measure, parts in _of_tasks([row for row in ended_tasks if row[0] == site]).items():
             figures.numbers[OF_SITES + measure].update({f"{site} {part}": number for part, number in parts.items()})
-    figures.numbers["waiting"] = _waiting(begin, min(end, now), queue_of)
+    figures.numbers["waiting"] = _waiting(begun, begin, min(end, now), queue_of)
     for host, started, ended in _rows(
         Attempt.select(Attempt.host, Attempt.started_at, Attempt.ended_at).where(
             Attempt.ended_at >= begin, Attempt.ended_at < end
@@ -88,7 +95,7 @@ def measure_day(begin: datetime, end: datetime, queue_of: Mapping[str, str], now
 
 
 def _of_tasks(rows: Iterable[Any]) -> dict[str, dict[str, float]]:
-    """MEASURES up to `speed_p95`, of these rows of `_ended`."""
+    """MEASURES up to `speed_p95`, of these rows of `_begun`."""
     numbers: dict[str, dict[str, float]] = defaultdict(dict)
     waits, speeds, done, failed = [], [], Counter[str](), Counter[str]()
     for _, kind, purpose, state, code, queued, started, ended, video_s in rows:
@@ -180,20 +187,14 @@ def _numbers_of(site: str, numbers: dict[str, dict[str, float]]) -> dict[str, di
     }
 
 
-def _waiting(begin: datetime, end: datetime, queue_of: Mapping[str, str]) -> dict[str, float]:
-    """Queue -> how many of its tasks waited between the two instants, on the average. Those that wait still are counted in the
-    database, since there may be very many."""
+def _waiting(begun: Iterable[Any], begin: datetime, end: datetime, queue_of: Mapping[str, str]) -> dict[str, float]:
+    """Queue -> how many of its tasks waited between the two instants, on the average; `begun` are rows of `_begun`. Those that
+    wait still are counted in the database, since there may be very many."""
     waited_s = dict.fromkeys(queue_of.values(), 0.0)
-    span_s = max((end - begin).total_seconds(), 1.0)
-    begun = Task.select(Task.kind, Task.queued_at, Task.started_at, Task.ended_at).where(Task.queued_at < end)
-    ended = begun.where(
-        Task.state.in_(("done", "error", "cancelled")), Task.ended_at >= begin, Task.ended_at < end + LATE
-    )
-    for query in (ended, begun.where(Task.state == "running")):
-        for kind, queued, started, over in _rows(query):
-            if kind in queue_of:
-                until = min(started or over, end)
-                waited_s[queue_of[kind]] += max(0.0, (until - max(queued, begin)).total_seconds())
+    for _, kind, _, _, _, queued, started, ended, _ in begun:
+        if kind in queue_of:
+            until = min(started or ended, end)
+            waited_s[queue_of[kind]] += max(0.0, (until - max(queued, begin)).total_seconds())
     waits = Task.select(Task.kind, fn.COUNT(Task.id), fn.AVG(Task.queued_at, coerce=False)).group_by(Task.kind)
     waits = waits.where(Task.state == "waiting")
     for query in (waits.where(Task.queued_at < begin), waits.where(Task.queued_at >= begin, Task.queued_at < end)):
@@ -201,13 +202,14 @@ def _waiting(begin: datetime, end: datetime, queue_of: Mapping[str, str]) -> dic
             if kind in queue_of:
                 queued = EPOCH + timedelta(microseconds=float(queued_us))
                 waited_s[queue_of[kind]] += count * (end - max(queued, begin)).total_seconds()
+    span_s = max((end - begin).total_seconds(), 1.0)
     return {name: seconds / span_s for name, seconds in waited_s.items()}
 
 
-def _ended(begin: datetime, end: datetime) -> Any:
-    """(site or None, kind, purpose, state, error code, queued, started, ended, duration of the recording) of each task that was
-    done or failed."""
-    return _rows(
+def _begun(begin: datetime, end: datetime) -> list[Any]:
+    """(site or None, kind, purpose, state, error code, queued, started, ended, duration of the recording) of each task that
+    runs, or that ended between the two instants in any way."""
+    query = (
         Task.select(
             SiteOrder.site,
             Task.kind,
@@ -221,8 +223,9 @@ def _ended(begin: datetime, end: datetime) -> Any:
         )
         .join(Video, JOIN.LEFT_OUTER)
         .join_from(Task, SiteOrder, JOIN.LEFT_OUTER)
-        .where(Task.state.in_(("done", "error")), Task.ended_at >= begin, Task.ended_at < end)
     )
+    ended = query.where(Task.state.in_(("done", "error", "cancelled")), Task.ended_at >= begin, Task.ended_at < end)
+    return [*_rows(ended), *_rows(query.where(Task.state == "running"))]
 
 
 def _percentile(values: Sequence[float], percent: int) -> float:

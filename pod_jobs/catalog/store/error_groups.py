@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
-from itertools import pairwise
 from operator import or_
 from typing import Any, Literal
 
-from peewee import JOIN, Case, fn
+from peewee import JOIN, SQL, fn
 
 from pod_jobs.catalog.database import transaction
 from pod_jobs.catalog.fingerprints import fingerprint, general_form
 from pod_jobs.catalog.models import Attempt, Audit, ErrorGroup, Task, User, Video
 from pod_jobs.catalog.site_models import SiteOrder
+from pod_jobs.catalog.store.day_figures import number_of_day
 from pod_jobs.errors import NEED_ANOTHER_FILE, PASSING, Malformed, NotFound
 
 NOTE_CHARACTERS = 1000
@@ -131,8 +131,7 @@ def failed_tasks(mark: str, limit: int) -> list[Task]:
 def trends(marks: Sequence[str], midnights: Sequence[datetime], site: str = "") -> dict[str, list[int]]:
     """Fingerprint -> how many attempts failed in this way on each day between two `midnights`, also of tasks that ran again,
     and how many tasks failed in this way before they ran. `site`: only those of tasks that it ordered."""
-    days = list(pairwise(midnights))
-    counted = {mark: [0] * len(days) for mark in marks}
+    counted = {mark: [0] * (len(midnights) - 1) for mark in marks}
     if not marks:
         return counted
     ran = Attempt.select(Attempt.id).where(Attempt.task == Task.id)
@@ -142,10 +141,12 @@ def trends(marks: Sequence[str], midnights: Sequence[datetime], site: str = "") 
         attempts, never_ran = attempts.join(Task), never_ran.where(SiteOrder.of_task(site))
         attempts = attempts.where(SiteOrder.of_task(site))
     for model, query in ((Attempt, attempts), (Task, never_ran)):
-        sums = [fn.SUM(Case(None, [((model.ended_at >= a) & (model.ended_at < b), 1)], 0)) for a, b in days]
-        failed = query.where(model.error_group.in_(list(marks)), model.ended_at >= midnights[0])
-        for mark, *daily in _rows(failed.select(model.error_group, *sums).group_by(model.error_group)):
-            counted[mark] = [before + int(failures or 0) for before, failures in zip(counted[mark], daily, strict=True)]
+        day = number_of_day(model.ended_at, midnights).alias("day")
+        late = (model.ended_at >= midnights[0], model.ended_at < midnights[-1])
+        failed = query.where(model.error_group.in_(list(marks)), *late)
+        per_day = failed.select(model.error_group, day, fn.COUNT(model.id)).group_by(model.error_group, SQL("day"))
+        for mark, number, failures in _rows(per_day):
+            counted[mark][number] += failures
     return counted
 
 
@@ -204,15 +205,14 @@ def _open(since: datetime | None, mark: str | None, site: str = "") -> list[Open
     marks = [row[0] for row in _rows(Task.select(Task.error_group).where(*failed).distinct())]
     # each group for itself, so that the one that fills the list is not read to its end
     is_open = [*failed, *_is_open()]
-    open_tasks = {each_mark: _newest(each_mark, is_open) for each_mark in marks}
     where = _where_failed(marks, since)
     groups = []
     for group in ErrorGroup.select().where(ErrorGroup.fingerprint.in_(marks)):
-        if newest := open_tasks[group.fingerprint]:
-            (latest, last_at), places = newest[0], where.get(group.fingerprint, ())
-            facts = Task.select(Task.error_facts).where(Task.id == latest).scalar() or {}
+        if found := _failures(group.fingerprint, is_open):
+            count, latest, last_at, facts = found
+            places = where.get(group.fingerprint, ())
             mender = _mender(group, {place.host for place in places}, last_at)
-            groups.append(OpenGroup(group, len(newest), last_at, latest, facts, places, mender))
+            groups.append(OpenGroup(group, count, last_at, latest, facts or {}, places, mender))
     return sorted(groups, key=lambda shown: (shown.is_quiet, -shown.count, shown.group.kind, shown.group.fingerprint))
 
 
@@ -221,10 +221,11 @@ def _is_open() -> tuple[Any, ...]:
     return Task.is_shown(), ~made_good()
 
 
-def _newest(mark: str, is_open: Sequence[Any]) -> list[tuple[int, datetime]]:
-    """Ids and ends of the open failures of a group, the latest first; no more than COUNTED and one."""
-    query = Task.select(Task.id, Task.ended_at).where(*is_open, Task.error_group == mark)
-    return list(_rows(query.order_by(Task.ended_at.desc(), Task.id.desc()).limit(COUNTED + 1)))
+def _failures(mark: str, is_open: Sequence[Any]) -> tuple[int, int, datetime, dict[str, str]] | None:
+    """How many open failures a group has, no more than COUNTED and one; and id, end and facts of the latest. None: no failure."""
+    query = Task.select(Task.id, Task.ended_at, Task.error_facts).where(*is_open, Task.error_group == mark)
+    latest = _rows(query.order_by(Task.ended_at.desc(), Task.id.desc()).limit(1)).first()
+    return (int(query.limit(COUNTED + 1).count()), *latest) if latest else None
 
 
 def _where_failed(marks: Sequence[str], since: datetime | None) -> dict[str, tuple[WhereFailed, ...]]:

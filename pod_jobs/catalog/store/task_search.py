@@ -22,7 +22,8 @@ LISTED = (
     *(Task.created_at, Task.queued_at, Task.started_at, Task.ended_at),
     *(Video.id, Video.owner, Video.title, Video.duration_s, User.id, User.name),
 )
-COUNTED = 2_000  # a list says "more than" from here on: to count ten thousand failures took longer than all else
+COUNTED = 1_000  # a list says "more than" from here on: to count ten thousand failures took longer than all else
+FEW = 100  # so many tasks of a host are found by their ids
 WHOLE = (Task, Video, User)
 
 
@@ -97,8 +98,9 @@ def ids(criteria: TaskFilter, limit: int, before: int | None = None) -> list[int
 
 
 def latest_attempts(tasks: Sequence[Task]) -> dict[int, Attempt]:
-    """Task id -> its latest attempt."""
-    rows = Attempt.select().where(among(Attempt.task, [task.id for task in tasks])).order_by(Attempt.number)
+    """Task id -> its latest attempt, of which only host, worker and start are read: the reason of a failure may be long."""
+    columns = (Attempt.id, Attempt.task, Attempt.host, Attempt.worker, Attempt.started_at)
+    rows = Attempt.select(*columns).where(among(Attempt.task, [task.id for task in tasks])).order_by(Attempt.number)
     return {attempt.task_id: attempt for attempt in rows}
 
 
@@ -107,13 +109,12 @@ def _matching(criteria: TaskFilter, *columns: Any) -> Any:
     if len(columns) > 1 or criteria.owner or criteria.owner_id is not None:
         query = query.join(Video, JOIN.LEFT_OUTER).join(User, JOIN.LEFT_OUTER)
     query = _with_fields(query.where(Task.is_shown()), criteria)
+    if criteria.host:
+        query = query.where(_ran_on(criteria.host))
     if criteria.state == "error" or criteria.error or criteria.group:
         query = query.where((Task.state != "error") | ~made_good())
     if criteria.owner_id is not None:
         query = query.where(Video.owner == criteria.owner_id)
-    if criteria.host:
-        ran = Attempt.select(Attempt.id).where(Attempt.host == criteria.host, Attempt.task == Task.id)
-        query = query.where(fn.EXISTS(ran))
     if criteria.site or criteria.callback:
         query = query.where(SiteOrder.of_task(criteria.site, criteria.callback))
     if criteria.since is not None:
@@ -121,6 +122,19 @@ def _matching(criteria: TaskFilter, *columns: Any) -> Any:
     if criteria.until is not None:
         query = query.where(Task.created_at < criteria.until)
     return query.where(_says(criteria.text, criteria.codes)) if criteria.text else query
+
+
+def _ran_on(host: str) -> Any:
+    """The condition that an attempt of the task was made on this host. The newest tasks of a host that never was, of one that ran
+    few and of one that left years ago must not be looked for among all tasks."""
+    ran = Attempt.select(Attempt.task).where(Attempt.host == host)
+    first = [attempt.task_id for attempt in ran.distinct().order_by(Attempt.task).limit(FEW + 1)]
+    if len(first) <= FEW:
+        return among(Task.id, first)
+    last = ran.select(fn.MAX(Attempt.task)).scalar()
+    # not by EXISTS, for which MariaDB would read all attempts of the host
+    attempt = ran.select(fn.MIN(Attempt.id)).where(Attempt.task == Task.id)
+    return Task.id.between(first[0], last) & (fn.COALESCE(attempt, 0) > 0)
 
 
 def _with_fields(query: Any, criteria: TaskFilter) -> Any:

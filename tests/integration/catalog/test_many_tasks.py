@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from pod_jobs.catalog.models import Outbox, Task, User
 from pod_jobs.catalog.store import many_tasks, overview, task_search, tasks
 from pod_jobs.catalog.store.task_search import TaskFilter
@@ -43,6 +45,26 @@ def test_a_failure_that_a_newer_task_replaced_is_neither_counted_nor_ordered(tas
             found = (task_search.count(wanted), len(task_search.ids(wanted, 10)), len(task_search.page(wanted, 10)))
             assert found == (left,) * 3, (state, wanted)
     assert task_search.count(TaskFilter()) == 2 and task_search.count(TaskFilter(text=f"#{task.id}")) == 1
+
+
+@pytest.mark.parametrize("few", [0, 2, 100])
+def test_tasks_are_found_by_any_host_that_tried_them(task: Task, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pod_jobs.catalog.store.task_search.FEW", few)
+    attempt, ids = start(task), [task.id]
+    for hosts in (("host",), ("enc1", "enc2", "enc2"), ("host", "enc1", "host"), ("enc1",), ("host",)):
+        other = Task.get_by_id(task.id)
+        other.id = None
+        other.save(force_insert=True)
+        ids.append(other.id)
+        for number, host in enumerate(hosts, 1):
+            attempt.id, attempt.task, attempt.number, attempt.host = None, other.id, number, host
+            attempt.save(force_insert=True)
+    for host, places in {"host": (5, 3, 1, 0), "enc1": (4, 3, 2), "enc2": (2,), "nowhere": ()}.items():
+        found = [ids[place] for place in places]
+        wanted = TaskFilter(host=host)
+        assert [one.id for one in task_search.page(wanted, 10)] == task_search.ids(wanted, 10) == found
+        assert (task_search.count(wanted), task_search.extent(wanted).sum) == (len(found), sum(found))
+        assert [one.id for one in task_search.page(wanted, 10, ids[3])] == [one for one in found if one < ids[3]]
 
 
 def test_many_are_stopped(task: Task) -> None:
