@@ -247,11 +247,17 @@ def test_two_who_save_at_once_are_merged(chromium: Browser, site: Site, track: s
         page.get_by_label("Caption 1", exact=True).fill("Mine")
         address = track.lstrip("/")
         cues = site.api("GET", address)["cues"]
-        cues[1][2] = "Theirs"
+        cues[1][2:4] = ["Theirs", "Ada"]
+        cues[2][1] = 8.75
         site.api("PUT", address, json={"base": 1, "cues": cues})
         page.keyboard.press("Control+s")
         dialog = page.get_by_role("dialog", name="Somebody else has saved these captions")
-        expect(dialog.get_by_role("listitem")).to_have_count(2)
+        told = [
+            re.compile("0:00.000.*Mine Mine.*Theirs Caption"),
+            re.compile("0:03.000.*Mine Caption.*Theirs Ada: Theirs"),
+        ]
+        told.append(re.compile(r"Mine 0:06.000–0:08.500 Caption.*Theirs 0:06.000–0:08.750 Caption"))
+        expect(dialog.get_by_role("listitem")).to_have_text(told)
         dialog.get_by_role("button", name="Save this choice").click()
         expect(page.locator("#saved")).to_have_text("Saved")
         assert saved(site, track)[:2] == ["Mine", "Theirs"]
@@ -290,8 +296,13 @@ def test_a_click_on_a_number_seeks_and_a_shift_moves_all(page: Page, track: str)
     assert page.locator("video").evaluate("media => media.currentTime") == pytest.approx(6, abs=0.1)
     expect(page.locator(".caption").nth(2)).to_contain_class("is-now")
     page.get_by_role("button", name="Shift times").click()
-    page.get_by_label("Seconds, later or").fill("-1")
-    page.get_by_role("button", name="Shift", exact=True).click()
+    page.keyboard.type("1")  # instead of what stands there
+    page.keyboard.press("Enter")
+    assert page.locator(".caption-start").nth(1).input_value() == "0:04.000"
+    page.get_by_role("button", name="Shift times").click()
+    page.keyboard.type("-5")
+    page.keyboard.press("Enter")
+    expect(page.locator(".toast")).to_contain_text("No caption can begin before 0: shifted by -1.000 s.")
     assert page.locator(".caption-start").nth(1).input_value() == "0:03.000"
 
 
@@ -313,6 +324,12 @@ def test_a_speaker_of_several_captions_and_what_a_version_changed(page: Page, tr
     changes = page.get_by_role("dialog", name="Changes since version 1").get_by_role("listitem")
     expect(changes).to_have_count(2)
     expect(changes.first).to_contain_text("Ada: Caption number 2 is here")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Differences")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#versions")).to_contain_text("3 · version 1 restored · admin")
+    expect(page.locator("summary", has_text="Versions")).to_be_focused()
 
 
 def test_a_cut_video_is_captioned_on_the_clock_of_its_recording(

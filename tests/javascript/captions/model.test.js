@@ -72,6 +72,8 @@ test("a shift moves words too, and nothing before the beginning", () => {
   const moved = model.shift([cue(1, 2, "a"), cue(3, 4, "b", [[3, 4, "b", 1]])], 1, 0.5);
   assert.deepEqual([moved[0].start, moved[1].start, moved[1].words[0][0]], [1, 3.5, 3.5]);
   assert.equal(model.shift([cue(1, 2, "a")], 0, -5)[0].start, 0);
+  assert.equal(model.possibleShift([cue(1, 2, "a"), cue(3, 4, "b")], 0, -5), -1);
+  assert.equal(model.possibleShift([cue(1, 2, "a"), cue(3, 4, "b")], 1, -2), -2);
 });
 
 test("finding counts what would change; signs mean themselves", () => {
@@ -99,6 +101,24 @@ test("two who changed one version: each change is proposed, mine where both chan
   assert.deepEqual(
     model.merged(mine, found).map(({ text }) => text),
     ["A", "B", "mine", "new"],
+  );
+});
+
+test("captions that begin at once are told apart when two people have saved", () => {
+  const base = [cue(1, 2, "a"), cue(3, 4, "b")];
+  const mine = [cue(1, 2, "a"), cue(1, 3, "mine"), cue(3, 4, "b")];
+  const theirs = [cue(1, 2, "A"), cue(3, 4, "b")];
+  const found = model.differences(base, mine, theirs);
+  assert.deepEqual(
+    found.map((one) => [one.mine?.text, one.theirs?.text]),
+    [
+      ["a", "A"],
+      ["mine", undefined],
+    ],
+  );
+  assert.deepEqual(
+    model.merged(mine, found).map(({ text }) => text),
+    ["A", "mine", "b"],
   );
 });
 

@@ -220,7 +220,10 @@ export class Editor {
       this.drafts.sendAtTheEnd(this.changes);
     });
     whenConfirmed(byId("shift-dialog"), "shift", () => this.shift());
-    byId("shift").addEventListener("click", () => byId("shift-dialog").showModal());
+    byId("shift").addEventListener("click", () => {
+      byId("shift-dialog").showModal();
+      byId("shift-by").select();
+    });
     byId("speakers").addEventListener("click", () => this.askSpeaker());
     whenConfirmed(byId("speakers-dialog"), "name", () => this.nameSpeaker());
   }
@@ -280,7 +283,10 @@ export class Editor {
     const by = Number(byId("shift-by").value.replace(",", "."));
     if (!Number.isFinite(by)) return toast(_("Write seconds, for instance 0.5 or -2."), { error: true });
     const from = byId("shift-from").value === "here" ? this.present : 0;
-    this.edit((cues) => model.shift(cues, from, by));
+    const seconds = model.possibleShift(this.cues, from, by);
+    if (seconds !== by)
+      toast(_("No caption can begin before 0: shifted by {seconds} s.", { seconds: seconds.toFixed(3) }));
+    if (seconds) this.edit((cues) => model.shift(cues, from, by));
   }
 
   askSpeaker() {

@@ -73,9 +73,12 @@ export function insert(cues, seconds, length = 2) {
   return [...cues.slice(0, index), cue, ...cues.slice(index)];
 }
 
+/** By how many of `seconds` the cues from number `from` on can be moved: none begins before 0. */
+export const possibleShift = (cues, from, seconds) => Math.max(seconds, -(cues[from]?.start ?? 0));
+
 /** All cues from number `from` on, later (or earlier) by `seconds`; none begins before 0. */
 export function shift(cues, from, seconds) {
-  const by = Math.max(seconds, -(cues[from]?.start ?? 0));
+  const by = possibleShift(cues, from, seconds);
   const later = (time) => round(time + by);
   return cues.map((cue, index) =>
     index < from
@@ -117,9 +120,8 @@ export const nameSpeaker = (cues, from, to, speaker) =>
  * change of who changed what the other left alone is proposed; where both changed it, mine is.
  */
 export function differences(base, mine, theirs) {
-  const by = (cues) => new Map(cues.map((cue) => [cue.start.toFixed(3), cue]));
-  const [was, own, other] = [by(base), by(mine), by(theirs)];
-  const keys = [...new Set([...own.keys(), ...other.keys()])].sort((a, b) => Number(a) - Number(b));
+  const [was, own, other] = [base, mine, theirs].map(byKey);
+  const keys = [...new Set([...own.keys(), ...other.keys()])].sort((a, b) => parseFloat(a) - parseFloat(b));
   const same = (a, b) => a?.text === b?.text && a?.end === b?.end && a?.speaker === b?.speaker;
   return keys
     .filter((key) => !same(own.get(key), other.get(key)))
@@ -131,11 +133,22 @@ export function differences(base, mine, theirs) {
     }));
 }
 
+/** The cues by what tells them from one another: when they begin, and which of those that begin at once. */
+function byKey(cues) {
+  const found = new Map();
+  for (const cue of cues) {
+    let key = cue.start.toFixed(3);
+    while (found.has(key)) key += " ";
+    found.set(key, cue);
+  }
+  return found;
+}
+
 /** The cues after each difference was decided. */
 export function merged(mine, decided) {
-  const keys = new Set(decided.map(({ key }) => key));
-  const kept = mine.filter((cue) => !keys.has(cue.start.toFixed(3)));
-  return [...kept, ...decided.map((one) => one[one.chosen]).filter(Boolean)].sort((a, b) => a.start - b.start);
+  const kept = byKey(mine);
+  for (const { key } of decided) kept.delete(key);
+  return [...kept.values(), ...decided.map((one) => one[one.chosen]).filter(Boolean)].sort((a, b) => a.start - b.start);
 }
 
 /** The last states, to go back and forth in. */

@@ -1,8 +1,8 @@
 // The page of one caption track: the recording, and its captions to be corrected beside it.
+import { beginning, inWords } from "../captions/conflict.js";
 import { showCorrections, showOffers } from "../captions/corrections.js";
 import { addressOf, Editor } from "../captions/editor.js";
 import { differences, fromDocuments } from "../captions/model.js";
-import { stamp } from "../captions/rows.js";
 import { Player } from "../player/player.js";
 import { call, root } from "../shared/api.js";
 import { answerOf, byId, make, put, whileBusy } from "../shared/dom.js";
@@ -17,6 +17,12 @@ const address = addressOf(video, track);
 const player = new Player(byId("player"));
 const editor = new Editor(player.media, { address, rules: JSON.parse(rules), person });
 
+const NOTES = { recognised: _("recognised"), imported: _("imported"), edited: _("edited") };
+
+/** How a version came about, in words. */
+const noteWords = (note) =>
+  NOTES[note] ?? note.replace(/^restored (\d+)$/, (_all, number) => _("version {number} restored", { number }));
+
 function showState(found) {
   put(byId("track-state"), stateWords(found));
   byId("needs-check").hidden = !found.needs_check;
@@ -28,36 +34,37 @@ async function showVersions() {
   const { versions } = await call("GET", `${address}/versions`);
   byId("versions").replaceChildren(
     ...versions.map(({ number, note, author, created_at }, index) => {
-      const words = `${number} · ${note} · ${author ?? _("Automatic")} · ${exactDate(created_at)}`;
+      const words = `${number} · ${noteWords(note)} · ${author ?? _("Automatic")} · ${exactDate(created_at)}`;
+      const id = `version-${number}`;
       const buttons = [
         [_("Differences"), showDifferences],
         [_("Restore"), restore],
       ].map(([name, act]) => {
         const button = make("button", { type: "button" }, name);
-        button.addEventListener("click", () => whileBusy(button, () => act(number)));
+        button.setAttribute("aria-describedby", id);
+        button.addEventListener("click", () => whileBusy(button, () => act(number, button)));
         return button;
       });
-      return make("li", {}, make("span", {}, words), " ", ...(index ? buttons : []));
+      return make("li", {}, make("span", { id }, words), " ", ...(index ? buttons : []));
     }),
   );
 }
 
-/** What has changed since version `number`, also what is not saved yet. */
-async function showDifferences(number) {
+/** What has changed since version `number`, also what is not saved yet. `button` gets the focus back. */
+async function showDifferences(number, button) {
   const before = fromDocuments((await call("GET", `${address}/versions/${number}`)).cues);
   const found = differences(before, before, editor.cues);
   put(byId("differences-title"), _("Changes since version {number}", { number }));
   put(byId("differences-count"), _("Captions: {count}", { count: found.length }));
   byId("differences-rows").replaceChildren(
     ...found.map(({ mine: was, theirs: is }) => {
-      const time = make("span", { className: "line-time" }, stamp((is ?? was).start));
-      return make("li", {}, time, " ", make("del", {}, shown(was)), " ", make("ins", {}, shown(is)));
+      const texts = [make("del", {}, inWords(was, is)), " ", make("ins", {}, inWords(is, was))];
+      return make("li", {}, beginning(is ?? was), " ", ...texts);
     }),
   );
+  byId("differences").onclose = () => button.focus();
   byId("differences").showModal();
 }
-
-const shown = (cue) => (cue ? [cue.speaker, cue.text].filter(Boolean).join(": ") : "");
 
 /** Ask whether what is not saved may go; true if there is nothing. */
 function mayGo() {
@@ -76,6 +83,7 @@ async function restore(number) {
     await call("POST", `${address}/restore`, { version: number, base: editor.version });
   } finally {
     await load();
+    byId("versions").parentElement.querySelector("summary").focus(); // the button is gone
   }
 }
 

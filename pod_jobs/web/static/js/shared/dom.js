@@ -62,9 +62,10 @@ export async function copy(text) {
   }
 }
 
-/** Run `work` with `button` disabled; a failure is shown as a message. */
+/** Run `work` with `button` disabled, which loses the focus and gets it back; a failure is shown as a message. */
 export async function whileBusy(button, work) {
   clearProblems();
+  const hadFocus = document.activeElement === button;
   button.disabled = true;
   try {
     await work();
@@ -72,6 +73,7 @@ export async function whileBusy(button, work) {
     toastProblem(problem);
   }
   button.disabled = false;
+  if (hadFocus && document.activeElement === document.body) button.focus();
 }
 
 /** Run `act` when `dialog` is closed by its button with this value, which Enter in one of its fields presses too. */
