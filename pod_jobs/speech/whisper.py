@@ -1,6 +1,7 @@
 """faster-whisper (CTranslate2) as an Engine: Whisper's models in int8 on the processor."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,7 @@ class Whisper:
         """See Engine."""
         parts: list[Any] = []
         give_back_free()
-        try:
+        with _lack_of_memory_told():
             segments, _ = self._model.transcribe(
                 samples,
                 language=wish.language,
@@ -74,15 +75,12 @@ class Whisper:
             for segment in segments:  # it is recognised while it is read
                 parts += segment.words or ()
                 tick(segment.end)
-        except (RuntimeError, MemoryError) as error:
-            if _is_lack_of_memory(error):
-                raise OutOfResources(str(error), code="speech-no-memory") from error
-            raise
         return join_parts(parts, wish.written)
 
     def guess_language(self, samples: "Samples") -> dict[str, float]:
         """See Engine."""
-        _, _, chances = self._model.detect_language(samples)
+        with _lack_of_memory_told():
+            _, _, chances = self._model.detect_language(samples)
         return {name: float(chance) for name, chance in chances}
 
 
@@ -106,6 +104,17 @@ def join_parts(parts: Iterable[Any], language: str) -> list[Word]:
             )
             words[-1] = Word(last.start_s, max(last.end_s, float(part.end)), f"{last.text}{space}{bare}", chance)
     return words
+
+
+@contextmanager
+def _lack_of_memory_told() -> Iterator[None]:
+    """Errors: OutOfResources for what the engine raises where there is no memory."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if _is_lack_of_memory(error):
+            raise OutOfResources(str(error), code="speech-no-memory") from error
+        raise
 
 
 def _is_lack_of_memory(error: BaseException) -> bool:

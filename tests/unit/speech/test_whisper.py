@@ -136,9 +136,12 @@ def test_a_lack_of_memory_in_the_middle_is_told_as_such(raised: Exception, expec
         raise raised
         yield
 
-    with pytest.raises(expected) as caught:
-        hear(whisper(fail)[0], Wish("fr", (), translate=False))
-    assert getattr(caught.value, "code", "") == ("speech-no-memory" if expected is OutOfResources else "")
+    found, _ = whisper(fail)
+    found._model.detect_language = lambda samples: next(fail())
+    for listens in (lambda: hear(found, Wish("fr", (), translate=False)), lambda: found.guess_language(None)):
+        with pytest.raises(expected) as caught:
+            listens()
+        assert getattr(caught.value, "code", "") == ("speech-no-memory" if expected is OutOfResources else "")
 
 
 def joined(*parts: str, language: str = "fr") -> list[tuple[float, float, str, float]]:

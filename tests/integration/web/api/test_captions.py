@@ -74,7 +74,7 @@ ACCENTS = ONE.format("L’été, cœur <script>alert(1)</script>")
         ),
         (ONE.format("A\n\n00:03.00 --> 00:04.000\nB").encode(), 422, "line 6: captions-timing"),
         (b"", 422, "captions-unknown-format"),
-        (b"%PDF-1.4\n\x00\x01", 422, "zero bytes"),
+        (b"%PDF-1.4\n\x00\x01", 422, "line 2: captions-not-text"),
     ],
     ids=["100 MB", "24 MB", "10 MB line", "UTF-16", "BOM", "Windows-1252", "backward", "broken", "empty", "PDF"],
 )
