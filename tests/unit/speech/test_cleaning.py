@@ -31,6 +31,8 @@ def cleaned(text: str, language: str = "fr") -> str:
         ("... — !", ""),
         ("oui oui oui oui oui oui", "oui"),
         ("très très bien", "très très bien"),
+        ("non non non merci", "non non non merci"),
+        ("non non non non merci", "non merci"),
         ("et puis on et puis on et puis on et puis on et puis on s'arrête", "et puis on s'arrête"),
         ("le mot 谢谢 vient", "le mot vient"),
         ("la constante π vaut 3,14", "la constante π vaut 3,14"),

@@ -224,6 +224,17 @@ def test_right_passwords_use_nothing_up_and_counts_expire(browser: Browser, app:
     assert keys and all(0 < redis.ttl(key) <= sign_in_throttle.WINDOW_S for key in keys)
 
 
+def test_a_household_is_one_guesser(redis: Redis) -> None:
+    """It has one IPv4 address, and 2^64 of IPv6."""
+    for number in range(sign_in_throttle.TRIES["both"]):
+        sign_in_throttle.enter(redis, "léa", f"2001:db8::{number:x}")
+        sign_in_throttle.enter(redis, "max", f"192.0.2.{number}")
+    with pytest.raises(Refused):
+        sign_in_throttle.enter(redis, "léa", "2001:db8::ffff")
+    sign_in_throttle.enter(redis, "léa", "2001:db8:0:1::1")
+    sign_in_throttle.enter(redis, "max", "192.0.2.200")
+
+
 def test_tries_are_counted_on_the_oldest_server_too(redis: Redis) -> None:
     """Redis 6.2 refuses EXPIRE with NX, the one command here that came later."""
     redis.acl_setuser("old", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-expire"])

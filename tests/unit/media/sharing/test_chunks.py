@@ -2,8 +2,10 @@
 
 import json
 import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -70,3 +72,21 @@ def test_what_is_cleared_leaves_no_file_open(shared: Path) -> None:
     chunks.clear(shared)
     chunks.clear(shared)
     assert len(os.listdir("/proc/self/fd")) == before and not list(shared.parent.iterdir())
+
+
+@pytest.mark.parametrize(("goes_on", "encoded"), [(True, [0, 1, 2]), (False, [0])])
+def test_a_helper_stops_between_chunks_when_other_work_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, goes_on: bool, encoded: list[int]
+) -> None:
+    three = tuple(replace(LAYOUT.chunks[0], number=number) for number in range(3))
+    chunks.write_layout(tmp_path / "chunks", replace(LAYOUT, chunks=three))
+    done: list[int] = []
+
+    def encode_chunk(shared: Path, source: Path, layout: chunks.Layout, chunk: Chunk, *_: Any) -> None:
+        (shared / chunks.name_of(chunk.number)).mkdir()
+        done.append(chunk.number)
+
+    monkeypatch.setattr(chunks, "encode_chunk", encode_chunk)
+    tools: Any = SimpleNamespace(version=LAYOUT.ffmpeg)
+    count = chunks.help_out(tmp_path / "chunks", tmp_path / "source", tools, lambda _: None, lambda: goes_on)
+    assert done == encoded and count == len(encoded)
