@@ -300,6 +300,14 @@ def test_a_click_on_a_number_seeks_and_a_shift_moves_all(page: Page, track: str)
     page.keyboard.press("Enter")
     assert page.locator(".caption-start").nth(1).input_value() == "0:04.000"
     page.get_by_role("button", name="Shift times").click()
+    for key in ("2", "Tab", "ArrowDown", "Enter"):  # from the chosen one on
+        page.keyboard.press(key)
+    starts = [field.input_value() for field in page.locator(".caption-start").all()]
+    assert starts[1:4] == ["0:04.000", "0:09.000", "0:12.000"]
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Shift times").click()
+    page.get_by_label("Which captions").select_option("All")
+    page.get_by_label("Seconds, later or").select_text()
     page.keyboard.type("-5")
     page.keyboard.press("Enter")
     expect(page.locator(".toast")).to_contain_text("No caption can begin before 0: shifted by -1.000 s.")

@@ -21,7 +21,7 @@ Storage.prototype.setItem = function (key, value) {
 
 
 def position(page: Page) -> float:
-    return float(page.evaluate("document.querySelector('video').currentTime"))
+    return float(page.evaluate("document.querySelector('video')?.currentTime ?? 0"))
 
 
 def play_until(page: Page, second: float) -> None:

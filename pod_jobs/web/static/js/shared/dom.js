@@ -79,7 +79,7 @@ export async function whileBusy(button, work) {
 /** Run `act` when `dialog` is closed by its button with this value, which Enter in one of its fields presses too. */
 export function whenConfirmed(dialog, value, act) {
   dialog.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.isComposing || !event.target.matches("input")) return;
+    if (event.key !== "Enter" || event.isComposing || !event.target.matches("input, select")) return;
     event.preventDefault(); // a browser presses the first button, which cancels
     event.target.form.requestSubmit(dialog.querySelector(`button[value="${value}"]`));
   });
