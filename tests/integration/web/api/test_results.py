@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from pod_jobs.catalog.new_task import NewTask, Purpose
+from pod_jobs.catalog.store import tasks
 from pod_jobs.jobs import queue
 from pod_jobs.storage.web_host_folder import WebHostFolder
+from pod_jobs.web.services import now
 from tests.integration.web.conftest import OUTPUT_FILES, OUTPUTS, RESULT, Caller, Worker, problem
 
 HUGE = 2**70
@@ -28,6 +31,13 @@ WRONG_FACTS: tuple[dict[str, Any], ...] = (  # a page, a search or a callback th
 @pytest.fixture
 def order(lea: Caller, worker: Worker) -> dict[str, Any]:
     return worker.start(lea.upload()["task"])
+
+
+@pytest.mark.usefixtures("catalog")
+def test_a_task_without_a_recording_begins(worker: Worker) -> None:
+    task = tasks.order(None, NewTask("verify", "", {}, Purpose.NONE), None, now())
+    order = worker.start({"id": task.id, "generation": 1})
+    assert (order["video"], order["source"], order["site"], order["speech"]) == (None, "", {}, {})
 
 
 @pytest.mark.parametrize(
