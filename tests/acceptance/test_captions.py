@@ -120,6 +120,7 @@ def test_a_word_that_was_corrected_three_times_is_corrected_always_if_one_agrees
     for track in tracks[:2]:
         cues = [[0, 2, "Sur Moodle, et Moodle", "", []]]
         site.api("PUT", track.lstrip("/"), json={"base": 1, "cues": cues})
+    page.set_viewport_size({"width": 1280, "height": 500})
     page.goto(tracks[2])
     expect(page.locator("#corrections-card")).to_be_hidden()
     page.get_by_label("Caption 1", exact=True).fill("Sur Moodle, et moudle")
@@ -131,6 +132,7 @@ def test_a_word_that_was_corrected_three_times_is_corrected_always_if_one_agrees
     page.keyboard.press("Control+s")
     offer = page.locator("#offers")
     expect(offer).to_contain_text("“moudle” was corrected to “Moodle” (recordings: 3).")
+    expect(offer).to_be_in_viewport(ratio=1)
     assert violations(page) == []
     offer.get_by_role("button", name="Always write “Moodle” in my recordings").click()
     expect(offer).to_be_empty()
