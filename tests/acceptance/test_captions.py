@@ -134,7 +134,9 @@ def test_a_word_that_was_corrected_three_times_is_corrected_always_if_one_agrees
     expect(offer).to_contain_text("“moudle” was corrected to “Moodle” (recordings: 3).")
     expect(offer).to_be_in_viewport(ratio=1)
     assert violations(page) == []
-    offer.get_by_role("button", name="Always write “Moodle” in my recordings").click()
+    page.keyboard.press("Alt+t")
+    expect(offer.get_by_role("button", name="Always write “Moodle” in my recordings")).to_be_focused()
+    page.keyboard.press("Enter")
     expect(offer).to_be_empty()
     expect(page.get_by_label("Caption 1", exact=True)).to_be_focused()
     [known] = site.api("GET", "captions/corrections")["corrections"]

@@ -175,7 +175,7 @@ export class Editor {
   fromHere = () => this.setTime(this.present, "start", this.now);
   toHere = () => this.setTime(this.present, "end", this.now);
   here = () => this.rows.enter(this.present);
-  toButtons = () => byId("edit").querySelector("button:enabled").focus();
+  toButtons = () => all(":is(#offers, #edit) button:enabled")[0].focus();
   before = () => this.rows.enter(Math.max(this.present - 1, 0));
   after = () => this.rows.enter(Math.min(this.present + 1, this.cues.length - 1));
   hear = () => {
@@ -329,7 +329,7 @@ export class Editor {
       else toastProblem(fault);
     } finally {
       this.isSaving = false;
-      if (hadFocus && document.activeElement === document.body) this.toButtons();
+      if (hadFocus && document.activeElement === document.body) byId("edit").querySelector("button:enabled").focus();
     }
   }
 
