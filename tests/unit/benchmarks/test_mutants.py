@@ -53,15 +53,16 @@ def test_a_seed_chooses_the_same_changes_after_other_lines_changed(
     assert [key for key in before if f" {gone} " not in key] == chosen(1)[:9]
 
 
-def test_the_tests_of_a_module_come_before_those_of_its_room() -> None:
-    direct, room = mutants.tests_near(Path("pod_jobs/captions/rules.py"))
-    assert set(direct) == {"tests/unit/captions/test_layout.py", "tests/unit/captions/test_rules.py"}
-    assert "tests/unit/captions/test_parsing.py" in room
-    assert not set(direct) & set(room)
+def test_unit_tests_come_first_and_those_of_a_module_before_those_of_its_room() -> None:
+    quick, direct, room, *_ = mutants.tests_near(Path("pod_jobs/catalog/trace_models.py"))
+    assert all(test.startswith("tests/unit/") for test in quick) and "tests/unit/catalog/test_models.py" in quick
+    assert "tests/integration/catalog/test_statements.py" in direct
+    assert "tests/integration/catalog/test_error_groups.py" in room
+    assert len({*quick, *direct, *room}) == len(quick) + len(direct) + len(room)
 
 
 def test_a_file_that_only_imports_from_a_room_is_found() -> None:
-    (direct, *_) = mutants.tests_near(Path("pod_jobs/catalog/store/reports.py"))
+    _, direct, *_ = mutants.tests_near(Path("pod_jobs/catalog/store/reports.py"))
     assert "tests/integration/catalog/test_tasks.py" in direct
 
 

@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from datetime import UTC, datetime
 
+import pytest
 from redis import Redis
 
 from pod_jobs.catalog.models import Audit
@@ -10,6 +11,7 @@ from pod_jobs.janitor import rounds
 from pod_jobs.jobs import drains, keys
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.settings import Settings
+from pod_jobs.web.intake import worker_orders
 from tests.integration.web.conftest import Caller, problem
 
 
@@ -35,6 +37,17 @@ def test_a_drain_is_kept_published_and_noted(
     problem(team("DELETE", "/api/v1/drains/1"), 404, "not-found")
     noted = [(row.who, row.action, row.subject) for row in Audit.select().order_by(Audit.id)]
     assert noted[-2:] == [("tina", "drain", "host encoder-2"), ("tina", "resume", "host encoder-2")]
+
+
+def test_present_jobs_go_back_only_when_that_is_asked(
+    callers: dict[str, Caller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted: list[str] = []
+    monkeypatch.setattr(worker_orders, "interrupt", lambda scope, name: interrupted.append(name))
+    for name, said in {"one": {}, "two": {"now": False}, "three": {"now": True}}.items():
+        drain = {"scope": "host", "name": name, **said}
+        assert callers["tina"]("POST", "/api/v1/drains", json=drain).status_code == 201
+    assert interrupted == ["three"]
 
 
 def test_what_is_no_drain_is_refused(callers: dict[str, Caller]) -> None:

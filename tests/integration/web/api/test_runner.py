@@ -194,7 +194,9 @@ def test_files_are_served_whole_and_in_ranges_and_nothing_else_is(pod: Pod, cata
     public_id = pod.order()
     finish(worker, task_of(public_id))
     here = f"/task/result/{public_id}/file"
-    assert pod("GET", f"{here}/360p_Cours.mp4").data == FILES["360p_Cours.mp4"]
+    whole = [pod("GET", f"{here}/{name}") for name in FILES]
+    assert [answer.data for answer in whole] == list(FILES.values())
+    assert [answer.mimetype for answer in whole] == ["video/mp4", "application/json"]
     part = pod("GET", f"{here}/360p_Cours.mp4", headers={"Range": "bytes=4-7"})
     assert (part.status_code, part.data) == (206, b"film")
     for name in ("done.json", "../../../catalog.sqlite3", "%2e%2e/source", "none.mp4", "etc/passwd"):
