@@ -199,7 +199,7 @@ def test_workers_that_take_no_jobs_do_not_count(browser: Browser, lea: Caller, w
     browser.sign_in("tina")
     workers += [idle("encoding", "suspended"), idle("inspecting"), idle("transcripting"), idle("xapi"), idle("catalog")]
     page = plain(browser.get("/team").text)
-    assert "4 of 5" in page and "encoding 0 of 1 (take no new jobs: 1)" in page and "xapi 1 of 1" not in page
+    assert "4 of 5" in page and "encoding 0 of 1 · take no new jobs: 1" in page and "xapi 1 of 1" not in page
     assert "Its workers take no new jobs." in page and "No worker" not in page
     workers[0] = idle("encoding")
     page = plain(browser.get("/team").text)

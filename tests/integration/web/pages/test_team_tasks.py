@@ -233,6 +233,14 @@ def test_a_filter_that_is_none_is_said(browser: Browser, lea: Caller) -> None:
     assert browser.get("/team/tasks/explode").status_code == 404
 
 
+def test_a_value_that_is_no_choice_is_shown_as_chosen(browser: Browser, catalog: None) -> None:
+    browser.sign_in("tina")
+    page = browser.get("/team/tasks?kind=<old>&template=gone&queue=encoding").text
+    for value in ("&lt;old&gt;", "gone"):
+        assert f'<option value="{value}" selected>{value}</option>' in page
+    assert page.count(">encoding</option>") == 1 and " selected>" not in browser.get("/team/tasks").text
+
+
 @pytest.mark.parametrize("seen", ["", "x", "1", "9" * 25, "9" * 5000], ids=len)
 def test_an_extent_that_is_none_is_asked_for_again(
     browser: Browser, lea: Caller, worker: Worker, catalog: None, seen: str
