@@ -58,6 +58,7 @@ def test_captions_are_corrected_by_keyboard_and_saved(page: Page, site: Site, tr
     assert saved(site, track)[:3] == expected
     page.reload()
     expect(page.locator("#track-state")).to_have_text("Corrected by admin")
+    expect(page.get_by_label("Caption 3", exact=True)).to_have_value(expected[2])  # fields come with the first frame
     assert texts(page)[:3] == expected
 
 
