@@ -95,6 +95,8 @@ def demand_instance(settings: Settings) -> None:
     """Check that an instance was started in this folder before. Errors: Fault."""
     if not (settings.home / "secrets" / "cli_token").exists():
         raise Fault(f"There is no instance in {settings.home}.", f"./run up --home '{settings.home}' starts one")
+    if settings.lacks_database:
+        raise Fault(f"{settings.database_url} is not there.", "If a restore was interrupted, call it again.")
 
 
 def show_progress(line: str) -> None:

@@ -320,6 +320,12 @@ class Settings(Section):
     def database_url(self) -> str:
         return self.database.url or f"sqlite:///{self.home / 'catalog.sqlite3'}"
 
+    @property
+    def lacks_database(self) -> bool:
+        """Is the database a file that is not there? Whoever opens it makes an empty one, which keeps `restore` out."""
+        scheme, _, path = self.database_url.partition(":///")
+        return scheme == "sqlite" and not Path(path).exists()
+
     def secret(self, name: str) -> str:
         """Content of <home>/secrets/<name>, without white space around it. Errors: SettingsError when it is missing."""
         path = self.home / "secrets" / name

@@ -168,6 +168,10 @@ def check_database(settings: Settings) -> Iterator[Finding]:
     from pod_jobs.catalog import database
     from pod_jobs.catalog.models import Audit
 
+    if settings.lacks_database:
+        remedy = "if a restore was interrupted, call it again; otherwise ./run up makes one"
+        yield Finding("database", "fault", f"{settings.database_url} is not there", remedy)
+        return
     try:
         catalog = database.connect(settings.database_url)
         with catalog.connection_context():

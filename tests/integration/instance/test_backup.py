@@ -13,11 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from redis import Redis
 
 from pod_jobs.catalog import copying, database
 from pod_jobs.catalog.models import Output, Video
 from pod_jobs.catalog.store import users, videos
+from pod_jobs.cli.root import root
 from pod_jobs.errors import NotFound, Refused
 from pod_jobs.instance import backup
 from pod_jobs.instance.prepare import prepare
@@ -222,6 +224,9 @@ def test_a_restore_that_was_interrupted_is_called_again(
 
     with pytest.raises(KeyboardInterrupt):
         backup.restore(made.folder, tmp_path / "restored", stop)
+    for command in (["doctor"], ["db", "check"]):  # they make no empty database, which would keep the next call out
+        said = CliRunner().invoke(root, [*command, "--home", str(tmp_path / "restored")])
+        assert said.exit_code == 1 and "call it again" in said.output
     backup.restore(made.folder, tmp_path / "restored", quiet)
     assert tree(tmp_path / "restored/media") == tree(made.folder / "media")
     with pytest.raises(Refused, match="there is an instance"):

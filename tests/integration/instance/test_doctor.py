@@ -125,7 +125,10 @@ def test_a_clock_that_is_wrong(settings: Settings) -> None:
 
 
 def test_a_database_without_its_tables_or_away(settings: Settings) -> None:
-    (settings.home / "catalog.sqlite3").unlink()
+    file = settings.home / "catalog.sqlite3"
+    file.unlink()
+    assert "is not there" in state(settings, "database").text and not file.exists()
+    file.touch()
     assert "0001_initial" in state(settings, "database").text
     away = changed(settings, database={"url": "postgresql://nobody@127.0.0.1:1/none"})
     assert state(away, "database").state == "fault"
