@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from pod_jobs.cli.base import InstanceCommand, InstanceGroup, chosen_home, demand_instance, echo_json, load_settings
+from pod_jobs.cli.base import InstanceCommand, InstanceGroup, chosen_home, demand_database, echo_json, load_settings
 from pod_jobs.settings import Settings
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -44,7 +44,7 @@ def backup(folder: Path, keep: int, as_json: bool) -> None:
     from pod_jobs.instance.backup import make
 
     settings = load_settings()
-    demand_instance(settings)
+    demand_database(settings)
     result = make(settings, folder, keep, Progress())
     if as_json:
         echo_json({**asdict(result), "folder": str(result.folder)})
@@ -93,7 +93,7 @@ def check(against: str | None) -> None:
     from pod_jobs.catalog import copying, database
 
     settings = load_settings()
-    demand_instance(settings)
+    demand_database(settings)
     instance_database = database.build(settings.database_url)
     faults = copying.faults(instance_database)
     if against is not None and not faults:
@@ -114,7 +114,7 @@ def copy_(to: str) -> None:
     from pod_jobs.catalog import copying, database
 
     settings = load_settings()
-    demand_instance(settings)
+    demand_database(settings)
     _demand_stopped(settings)
     source, target = database.build(settings.database_url), database.build(_address(to))
     counts = copying.copy(source, target, Progress())

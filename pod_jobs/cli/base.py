@@ -95,6 +95,11 @@ def demand_instance(settings: Settings) -> None:
     """Check that an instance was started in this folder before. Errors: Fault."""
     if not (settings.home / "secrets" / "cli_token").exists():
         raise Fault(f"There is no instance in {settings.home}.", f"./run up --home '{settings.home}' starts one")
+
+
+def demand_database(settings: Settings) -> None:
+    """Check that the instance has a database, before a command opens it by itself. Errors: Fault."""
+    demand_instance(settings)
     if settings.lacks_database:
         raise Fault(f"{settings.database_url} is not there.", "If a restore was interrupted, call it again.")
 

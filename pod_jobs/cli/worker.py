@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pod_jobs.cli.base import InstanceGroup, chosen_home, demand_instance, load_settings
+from pod_jobs.cli.base import InstanceGroup, chosen_home, demand_database, load_settings
 from pod_jobs.instance.home import make_folders
 from pod_jobs.settings import QUEUES
 from pod_jobs.settings.section import read_range
@@ -61,7 +61,7 @@ def invite(queues: str, label: str) -> None:
     if unknown := [name for name in names if name not in QUEUES]:
         raise click.BadParameter(f"{', '.join(unknown)}: the queues are {', '.join(QUEUES)}")
     settings = load_settings()
-    demand_instance(settings)
+    demand_database(settings)
     with database.faults_translated(), database.connect(settings.database_url).connection_context():
         line = invite(settings, names)
         users.note("command-line", "worker invited", label, datetime.now(UTC), ", ".join(names))

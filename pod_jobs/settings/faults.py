@@ -26,7 +26,7 @@ def fault_lines(
         location = fault["loc"]
         if _is_echo(location, fault["type"], [other["loc"] for other in errors]):
             continue
-        words = "no such setting" if fault["type"] == "extra_forbidden" else fault["msg"]
+        words = _unknown(location) if fault["type"] == "extra_forbidden" else fault["msg"]
         place = "" if _holds(given, location) else _variable(location, variables) or _file(location, documents)
         yield f"{_key(location)}: {words}" + (f" ({place})" if place else "")
 
@@ -43,6 +43,12 @@ def unreadable(files: Sequence[Path]) -> Iterator[str]:
 def _is_echo(location: Location, kind: str, locations: Sequence[Location]) -> bool:
     """Is this fault only a consequence of another? pydantic calls a list too short when its only entry has a fault."""
     return kind == "too_short" and any(len(other) > len(location) == 1 and other[:1] == location for other in locations)
+
+
+def _unknown(location: Location) -> str:
+    """What is said of a key that no setting has. Celery knows a database per queue, so that people look for one here."""
+    more = "; redis.url is that of all queues, and docs/key-value-server.md says what to do instead of one for each"
+    return "no such setting" + (more if location[0] == "redis" else "")
 
 
 def _key(location: Location) -> str:

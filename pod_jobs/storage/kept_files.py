@@ -1,7 +1,7 @@
 """Copies the files of the media folder into a backup and back.
 
-A backup keeps sources and published outputs, which never change. Recordings that are being received, runs that are under
-way and the trash are left out: after a restore they are sent or made again.
+A backup keeps sources, first pictures and published outputs, which never change. Recordings that are being received, runs
+that are under way and the trash are left out: after a restore they are sent or made again.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pod_jobs.media_folder import IDENTITY, MEDIA, VIDEOS, parse_run_folder, source_of
+from pod_jobs.media_folder import IDENTITY, MEDIA, VIDEOS, first_picture_of, parse_run_folder, source_of
 from pod_jobs.storage.web_host_folder import NOT_THERE, WebHostFolder
 from pod_jobs.system import plain_files
 from pod_jobs.system.plain_files import NO_HARD_LINKS
@@ -33,7 +33,8 @@ def files_to_keep(media: WebHostFolder) -> Iterator[tuple[Path, str, str]]:
     yield media.path_of(""), IDENTITY, f"{MEDIA}/"
     videos, prefix = media.path_of(VIDEOS), f"{MEDIA}/{VIDEOS}/"
     for video in sorted(media.videos()):
-        yield videos, source_of(video).removeprefix(f"{VIDEOS}/"), prefix
+        for name in (source_of(video), first_picture_of(video)):
+            yield videos, name.removeprefix(f"{VIDEOS}/"), prefix
         for folder in sorted(media.runs(video)):
             if parse_run_folder(folder.rpartition("/")[2]):
                 for name in sorted(media.sizes(video, folder)):

@@ -98,7 +98,7 @@ def test_what_is_said_of_a_database(
     def give(value: Any) -> Any:
         return lambda *_: value
 
-    monkeypatch.setattr(backups, "demand_instance", give(None))
+    monkeypatch.setattr(backups, "demand_database", give(None))
     monkeypatch.setattr(copying, "faults", give(found.faults))
     monkeypatch.setattr(copying, "differences", give(found.differences))
     monkeypatch.setattr(copying, "copy", give({"video": 2, "task": 3}))

@@ -216,7 +216,8 @@ def test_a_database_of_another_version(
     monkeypatch.setattr(database, "pending", lambda catalog: pending)
     monkeypatch.setattr(database, "newer_migrations", lambda catalog: newer)
     monkeypatch.setattr(Audit, "create", lambda **_: None)
-    (found,) = services.check_database(SimpleNamespace(database_url="sqlite:///x"))  # type: ignore[arg-type]
+    settings = SimpleNamespace(database_url="sqlite:///x", lacks_database=False)
+    (found,) = services.check_database(settings)  # type: ignore[arg-type]
     assert (found.check, found.state, len(wrote)) == ("database", state, writes)
     assert ("newer version" in found.text) is bool(newer)
 

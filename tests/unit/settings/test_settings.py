@@ -81,7 +81,8 @@ def test_a_variable_goes_before_the_files_key_by_key_and_the_command_line_before
     [
         ("POD_JOBS_RENDITION", "[{]", "rendition: "),
         ("POD_JOBS_WEB", "9000", "web: "),
-        ("POD_JOBS_WEB__PROT", "9000", "web.prot: no such setting"),
+        ("POD_JOBS_WEB__PROT", "9000", "web.prot: no such setting (POD_JOBS_WEB__PROT)"),
+        ("POD_JOBS_REDIS__ENCODING", "redis://h/5", "redis.encoding: no such setting; redis.url is that of all queues"),
         ("POD_JOBS_WEBB__PORT", "9000", "POD_JOBS_WEBB__PORT: no such setting"),
         ("POD_JOBS_WORKERS__ENCODING", "4..1", "workers.encoding: Value error, a number is needed, or a range"),
         ("RQ_KEY_PREFIX", "team", "RQ_KEY_PREFIX: use redis.prefix instead"),
