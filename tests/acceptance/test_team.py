@@ -79,6 +79,9 @@ def test_pages_fit_and_axe_finds_nothing(
             assert nameless(page) == []
             assert violations(page, best_practice=True) == [], name
             keep_picture(page, f"team-{name}-{theme}-{width}-{language[:2]}")
+            page.set_viewport_size({"width": 640, "height": 422})  # a window of 1280 pixels at 200 %
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide at 200 %"
+            page.set_viewport_size({"width": width, "height": 844})
 
 
 def test_what_a_failed_task_had_encoded_plays_to_its_end(
