@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pod_jobs.errors import ServiceUnavailable, SettingsError
+from pod_jobs.instance import doctor
 from pod_jobs.instance.doctor import CHECKS, checks_before_jobs, examine, faults, host
 from pod_jobs.instance.doctor.finding import Finding
 from pod_jobs.jobs import encode
@@ -144,3 +145,36 @@ def test_checks_of_a_worker() -> None:
 def test_without_an_instance_nothing_else_is_checked(tmp_path: Path) -> None:
     settings: Any = SimpleNamespace(home=tmp_path / "gone")
     assert states(examine(settings)) == [("folders", "fault")]
+
+
+def test_a_worker_waits_and_tells_a_fault_that_lasts_once_in_its_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault that a common start brings by itself is not told."""
+    clock, waits = SimpleNamespace(now=0.0), []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        clock.now += doctor.QUIET_S / 2
+
+    away, full = ([Finding("media", "fault", text)] for text in ("away", "full"))
+    rounds = [away, away, away, [*away, Finding("clock", "warning", "x")], away, full, []]
+    monkeypatch.setattr(doctor, "time", SimpleNamespace(monotonic=lambda: clock.now, sleep=sleep))
+    monkeypatch.setattr(doctor, "examine", lambda settings, names, queues: rounds.pop(0))
+    said: list[str] = []
+    settings: Any = None
+    with caplog.at_level("INFO", doctor.__name__):
+        doctor.wait_until_sound(settings, "encoding", say=said.append)
+    assert said == ["media: away"] * 2 + ["media: full"] and rounds == []
+    assert [record.message.rpartition(": ")[2] for record in caplog.records] == ["away", "full", "all is well now"]
+    assert waits == sorted(waits) and waits[0] == doctor.FIRST_WAIT_S
+
+
+def test_a_worker_that_is_sound_at_once_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(doctor, "examine", lambda settings, names, queues: [])
+    settings: Any = None
+    with caplog.at_level("INFO", doctor.__name__):
+        doctor.wait_until_sound(settings, "encoding")
+    assert caplog.records == []

@@ -6,8 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
+from peewee import OperationalError
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
+import pod_jobs
 from pod_jobs.catalog import database
 from pod_jobs.catalog.models import Audit
 from pod_jobs.errors import ServiceUnavailable, SettingsError
@@ -305,3 +308,84 @@ def test_a_mail_server(
     settings: Any = SimpleNamespace(mail=SimpleNamespace(server=server, port=25), mail_account=lambda: None)
     (found,) = services.check_mail(settings)
     assert found.state == state and found.text.startswith(text)
+
+
+ACCEPTED = {"name": "workers", "permissions": ["run-tasks"], "version": pod_jobs.__version__}
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "queues", "state", "text"),
+    [
+        (200, ACCEPTED, ["xapi"], "ok", "http://x"),
+        (200, {**ACCEPTED, "version": ""}, [], "ok", "http://x"),
+        (200, {**ACCEPTED, "version": "0.0.1"}, [], "fault", "0.0.1"),
+        (200, {**ACCEPTED, "queues": ["xapi"]}, ["xapi"], "ok", "http://x"),
+        (200, {**ACCEPTED, "queues": ["xapi"]}, ["encoding"], "fault", "encoding"),
+        (200, {**ACCEPTED, "queues": ["xapi"]}, [], "ok", "http://x"),
+        (200, {**ACCEPTED, "permissions": []}, [], "fault", "a token of workers"),
+        (200, {}, [], "fault", "something else"),
+        (401, {}, [], "fault", "refuses secrets/worker_token"),
+        (403, {}, [], "fault", "refuses secrets/worker_token"),
+        (404, {}, [], "fault", "http://x/me answers 404"),
+        (503, {}, [], "fault", "http://x/me answers 503"),
+    ],
+)
+def test_what_the_catalog_answers(
+    monkeypatch: pytest.MonkeyPatch, status: int, said: dict[str, Any], queues: list[str], state: str, text: str
+) -> None:
+    answer = SimpleNamespace(status_code=status, is_redirect=False, url="http://x/me", json=lambda: said)
+    monkeypatch.setattr(services, "_ask_who_we_are", lambda settings: answer)
+    settings: Any = SimpleNamespace(catalog_url="http://x")
+    (found,) = services.check_catalog(settings, queues)
+    assert found.state == state and text in found.text
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [(SettingsError("no token"), "no token"), (requests.ConnectTimeout(), "does not answer (ConnectTimeout)")],
+)
+def test_a_catalog_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch, error: Exception, text: str) -> None:
+    def ask(settings: object) -> Any:
+        raise error
+
+    monkeypatch.setattr(services, "_ask_who_we_are", ask)
+    settings: Any = SimpleNamespace(catalog_url="http://x")
+    (found,) = services.check_catalog(settings)
+    assert found.state == "fault" and text in found.text
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (OperationalError("permission denied for table video"), "database.url: "),
+        (OperationalError("unable to open"), "unable to open"),
+        (ServiceUnavailable("away"), "away"),
+    ],
+)
+def test_a_database_that_refuses(monkeypatch: pytest.MonkeyPatch, error: Exception, text: str) -> None:
+    def connect(url: str) -> Any:
+        raise error
+
+    monkeypatch.setattr(database, "connect", connect)
+    settings: Any = SimpleNamespace(database_url="sqlite:///x", lacks_database=False)
+    (found,) = services.check_database(settings)
+    assert found.state == "fault" and found.text.startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "state"),
+    [
+        ("unix:///x", "ok"),
+        ("redis://127.0.0.1/0", "ok"),
+        ("redis://localhost/0", "ok"),
+        ("redis://10.0.0.7/0", "warning"),
+        ("redis://u:p@10.0.0.7/0", "warning"),
+        ("rediss://10.0.0.7/0", "warning"),
+        ("rediss://u:p@10.0.0.7/0", "ok"),
+        ("rediss://10.0.0.7/0?password=p", "ok"),
+        ("rediss://u:p@10.0.0.7/0?ssl_cert_reqs=Required", "ok"),
+        ("rediss://u:p@10.0.0.7/0?ssl_cert_reqs=none", "warning"),
+    ],
+)
+def test_the_way_to_a_server(url: str, state: str) -> None:
+    assert states(services.check_way_to_key_value_server(url)) == [("key-value server's door", state)]
