@@ -8,7 +8,7 @@ import pytest
 
 from pod_jobs.cli import traces
 from tests.unit.cli.app_of import AppOf, run
-from tests.unit.xapi.samples import numbered
+from tests.unit.xapi.samples import REGISTRATION, numbered, session
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,27 @@ def test_statements_come_from_a_file_or_from_standard_input(
     words = ("xapi", "check", "-" if from_stdin else str(file))
     done = run(monkeypatch, AppOf(), *words, stdin=text if from_stdin else "")
     assert said in done.output and done.exit_code == code
+
+
+def without(statement: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in statement.items() if name not in names}
+
+
+@pytest.mark.parametrize(
+    ("statements", "titles"),
+    [
+        ([GOOD], [f"statement 1: {GOOD['verb']['id']}"]),
+        ([without(GOOD, "verb")], ["statement 1: ?"]),
+        ([{**GOOD, "context": {"registration": REGISTRATION}}], [f"statement 1: {GOOD['verb']['id']}"]),
+        ([without(session()[0], "context")], [f"statement 1: {session()[0]['verb']['id']}"]),
+        ([session()[0]], [f"statement 1: {session()[0]['verb']['id']}", f"attempt {REGISTRATION}"]),
+    ],
+)
+def test_statements_of_the_profile_are_also_judged_as_attempts(
+    monkeypatch: pytest.MonkeyPatch, statements: list[dict[str, Any]], titles: list[str]
+) -> None:
+    said = run(monkeypatch, AppOf(), "xapi", "check", "-", stdin=json.dumps(statements)).stdout.splitlines()
+    assert [line.removesuffix("  ok") for line in said if line.startswith(("statement ", "attempt "))] == titles
 
 
 def test_rules_that_are_kept_are_shown_only_when_all_are_wanted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,8 @@ def test_an_entry_of_no_host_is_left_out() -> None:
     assert not listed("encoding@") and not listed("encoding")
     assert hosts.list_hosts(redis_with(**{"encoding@a": [1]}), NOW) == []
     older = {name: value for name, value in SAID.items() if name not in hosts.BEFORE}
-    assert len(hosts.list_hosts(redis_with(**{"encoding@a": older}), NOW)) == 1
+    (facts,) = hosts.list_hosts(redis_with(**{"encoding@a": older}), NOW)
+    assert (facts.held, facts.speech, facts.reports, facts.reports_since) == ("", False, 0, None)
 
 
 @pytest.mark.parametrize(
@@ -118,3 +119,25 @@ def test_the_entries_of_a_host_can_be_removed() -> None:
     hosts.forget(redis, "a")
     hosts.forget(redis, "c")
     assert removed == [(keys.HOSTS, b"encoding@a", b"xapi@a")]
+
+
+def test_a_sign_of_life_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is asked and the entry written at most each WRITE_S, and ffmpeg once."""
+    clock, asked, written = SimpleNamespace(now=1000.0), [], []
+    monkeypatch.setattr(hosts, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(hosts, "clock_of", lambda redis: NOW.timestamp())
+    redis: Any = SimpleNamespace(hset=lambda key, field, entry: written.append((field, json.loads(entry))))
+
+    def ask(what: str, answer: Any) -> Any:
+        return lambda: asked.append(what) or answer  # type: ignore[func-returns-value]
+
+    sign = hosts.SignOfLife(redis, "a", "encoding", ask("ffmpeg", "7.1"), ask("disk", 5))
+    for passed_s in (0.0, hosts.WRITE_S / 2, hosts.WRITE_S / 2):
+        clock.now += passed_s
+        sign.look_at_disk()
+        sign.give()
+    assert asked == ["disk", "ffmpeg", "disk"] and len(written) == 2
+    sign.hold("x" * 600)
+    field, entry = written[2]
+    assert (field, len(entry["held"]), entry["ffmpeg"]) == ("encoding@a", hosts.HELD_CHARACTERS, "7.1")
+    assert (entry["disk_free"], entry["reports"], entry["reports_since"]) == (5, 0, "")

@@ -23,7 +23,7 @@ from pod_jobs.errors import (
     Superseded,
     WorkerRefused,
 )
-from pod_jobs.jobs import runtime
+from pod_jobs.jobs import queue, runtime
 from pod_jobs.jobs.context import StopSignal
 from pod_jobs.jobs.job_type import JobType
 from pod_jobs.jobs.rq_classes import PodJob
@@ -232,3 +232,18 @@ def test_a_job_of_another_worker_than_ours_is_not_run(monkeypatch: pytest.Monkey
     monkeypatch.setattr(runtime, "get_current_job", lambda: job)
     with pytest.raises(RuntimeError, match="PodWorker alone"):
         runtime._open_context(StopSignal())
+
+
+@pytest.mark.parametrize(("source_s", "told"), [(None, {}), (0.0, {"source_s": 0.0})])
+def test_a_report_says_how_long_the_recording_is_once_that_is_known(
+    monkeypatch: pytest.MonkeyPatch, source_s: float | None, told: dict[str, float]
+) -> None:
+    reports: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(runtime, "tell_catalog", lambda settings, redis, name, entry: reports.append((name, entry)))
+    monkeypatch.setattr(queue, "clear_progress", lambda redis, task: None)
+    context = context_of()
+    context.source_s, context.redis = source_s, None
+    runtime._send(context, ORDER, "done", result={})
+    ((name, entry),) = reports
+    assert (name, entry["task"]) == ("7-g1-a1", 7)
+    assert entry["report"] == {"generation": 1, "attempt": 1, "worker": "w", "outcome": "done", "result": {}, **told}

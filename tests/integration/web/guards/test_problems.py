@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from werkzeug import exceptions
 from werkzeug.routing import RequestRedirect
+from werkzeug.wrappers import Response
 
 from pod_jobs.errors import DiskFull, Malformed, NotFound, PodJobsError, Refused, ServiceUnavailable
 
@@ -57,7 +58,25 @@ def test_what_flask_refuses_is_told_as_our_own_errors_are(
         assert answer.headers["Location"] == "/there"
     else:
         document = answer.get_json()
-        assert (document["code"], document["status"]) == (code, status) and "password" not in document["detail"]
+        assert (document["code"], document["status"]) == (code, status)
+        assert document["detail"] == ("see the log of the web app" if status == 500 else error.description)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (exceptions.BadRequest(response=Response("own words", 400)), 400),
+        (exceptions.HTTPException(response=Response("own words", 202)), 202),
+        (exceptions.HTTPException("without a code"), 200),
+    ],
+)
+def test_an_answer_that_a_view_has_made_itself_is_left_as_it_is(
+    app: Flask, error: exceptions.HTTPException, status: int
+) -> None:
+    handler: Any = app.error_handler_spec[None][None][exceptions.HTTPException]
+    with app.test_request_context("/api/v1/videos"):
+        answer = handler(error)
+    assert answer.status_code == status and answer.mimetype != "application/problem+json"
 
 
 def test_of_what_flask_refuses_the_headers_that_help_are_kept(app: Flask) -> None:
