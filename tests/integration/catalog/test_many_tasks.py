@@ -67,6 +67,13 @@ def test_tasks_are_found_by_any_host_that_tried_them(task: Task, few: int, monke
         assert [one.id for one in task_search.page(wanted, 10, ids[3])] == [one for one in found if one < ids[3]]
 
 
+@pytest.mark.parametrize("few", [0, 1, 100])
+def test_tasks_are_found_by_titles_that_few_or_many_have(task: Task, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pod_jobs.catalog.store.videos.FEW", few)
+    assert task_search.ids(TaskFilter(text="ete"), 10) == [task.id]
+    assert task_search.ids(TaskFilter(text="hiver"), 10) == []
+
+
 def test_many_are_stopped(task: Task) -> None:
     assert [stopped.state for stopped in many_tasks.cancel([task.id], later(1)).tasks] == ["cancelled"]
     assert tasks.get(task.id).state == "cancelled" and Outbox.select().count() == 0

@@ -67,6 +67,22 @@ def test_a_helper_goes_after_a_piece_when_a_task_waits(tmp_path: Path) -> None:
     assert help_out(tmp_path, PIECES, hear, lambda done_s: None, lambda: False) == 1
 
 
+def test_how_far_a_piece_has_come_is_noted_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, notes = 1000.0, list[str]()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
+    def hear_slowly(piece: Piece, tick: Callable[[float], None]) -> list[Word]:
+        nonlocal now
+        for done_s in (10.0, 20.0, 30.0):
+            tick(done_s)
+            notes.append(next(path.read_text() for path in tmp_path.iterdir() if ".lock" not in path.name))
+            now += 0.6 * sharing.NOTE_S
+        return []
+
+    sharing.hear_into(tmp_path, PIECES[0], hear_slowly, lambda done_s: None)
+    assert [note.split()[0] for note in notes] == ["10", "10", "30"]
+
+
 def test_a_piece_whose_worker_makes_no_progress_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -90,3 +91,15 @@ def test_a_helper_stops_between_chunks_when_other_work_waits(
     tools: Any = SimpleNamespace(version=LAYOUT.ffmpeg)
     count = chunks.help_out(tmp_path / "chunks", tmp_path / "source", tools, lambda _: None, lambda: goes_on)
     assert done == encoded and count == len(encoded)
+
+
+def test_how_far_a_chunk_has_come_is_noted_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, told, notes = 1000.0, list[int](), list[str]()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    note = chunks._noting(tmp_path / "note", "enc-1.7", told.append)
+    for frames in (10, 20, 30):
+        note(frames)
+        notes.append((tmp_path / "note").read_text())
+        now += 0.6 * chunks.NOTE_S
+    assert notes == ["10 enc-1.7", "10 enc-1.7", "30 enc-1.7"]
+    assert told == [10, 20, 30]
