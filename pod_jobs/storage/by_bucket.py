@@ -8,7 +8,7 @@ meanwhile is asked for anew.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import requests
 
@@ -22,6 +22,7 @@ from pod_jobs.storage.web_calls import (
     PART_BYTES,
     READ_TIMEOUT_S,
     SUM_TIMEOUT_S,
+    FilePart,
     WebCalls,
     take_part,
 )
@@ -52,17 +53,18 @@ class BucketCalls(WebCalls):
                     take_part(answer, path, take)
                     return
 
-    def send_part(self, run: Run, path: str, offset: int, piece: bytes) -> None:
-        if len(piece) <= SMALL_BYTES:
-            super().send_part(run, path, offset, piece)
+    def send_part(self, run: Run, path: str, file: BinaryIO, offset: int, size: int) -> None:
+        if size <= SMALL_BYTES:
+            super().send_part(run, path, file, offset, size)
             return
         with SENDING:
             for left in reversed(range(TRIES)):
-                offer = self.of_run("POST", run, "objects", json={"bytes": len(piece)})
-                with self._of_bucket("PUT", offer["url"], is_last=not left, data=piece) as answer:
+                offer = self.of_run("POST", run, "objects", json={"bytes": size})
+                part = FilePart(file, offset, size)
+                with self._of_bucket("PUT", offer["url"], is_last=not left, data=part) as answer:
                     if answer is not None:
                         break
-            self.of_run("PATCH", run, path, params={"offset": str(offset), "from_bucket": str(len(piece))})
+            self.of_run("PATCH", run, path, params={"offset": str(offset), "from_bucket": str(size)})
 
     def source_differs(self, run: Run, name: str) -> None:
         """The web host puts it into the bucket anew."""

@@ -143,9 +143,8 @@ class FarHelp:
         with plain_files.open_plain(path) as file:
             size, sent, tries = os.fstat(file.fileno()).st_size, 0, 0
             while sent < size or size == 0:
-                file.seek(sent)
-                piece = file.read(web_calls.PART_BYTES)
-                send = partial(self._web.send_part, run, place, sent, piece)
+                part = min(web_calls.PART_BYTES, size - sent)
+                send = partial(self._web.send_part, run, place, file, sent, part)
                 try:
                     patiently(tick, send, time.monotonic() + SEND_PATIENCE_S)
                 except Refused as error:
@@ -154,6 +153,6 @@ class FarHelp:
                         raise
                     sent = 0
                     continue
-                sent += len(piece)
+                sent += part
                 if size == 0:
                     return

@@ -296,11 +296,10 @@ class HttpWorkFolder:
             if sent > size:
                 sent = 0
             while sent < size or name not in self._sent:
-                file.seek(sent)
-                piece = file.read(min(web_calls.PART_BYTES, size - sent))
+                part = min(web_calls.PART_BYTES, size - sent)
                 try:
-                    self._web.send_part(self._run, f"files/{name}", sent, piece)
-                    sent += len(piece)
+                    self._web.send_part(self._run, f"files/{name}", file, sent, part)
+                    sent += part
                 except Refused as error:
                     if error.code != OFFSET:
                         raise

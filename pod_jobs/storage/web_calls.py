@@ -3,8 +3,9 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, BinaryIO
 
 import requests
 
@@ -32,6 +33,28 @@ class Document(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         raise ServiceUnavailable(f"an answer without {name!r}")
+
+
+class FilePart:
+    """`size` bytes of an open file from `start` on, as the body of a request. They are read as they are sent, so that no part is
+    in memory as a whole. Errors: OSError when the file has become shorter."""
+
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+        file.seek(start)
+        self._file, self._size, self._left = file, size, size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:  # what has none is no stream for requests
+        return iter(partial(self.read, plain_files.PIECE_BYTES), b"")
+
+    def read(self, most: int) -> bytes:
+        piece = self._file.read(min(most, self._left))
+        if self._left and not piece:
+            raise OSError(f"a file became shorter while it was sent: {self._left} bytes of it are gone")
+        self._left -= len(piece)
+        return piece
 
 
 class WebCalls:
@@ -82,10 +105,11 @@ class WebCalls:
                 raise ServiceUnavailable(f"{path}: {answer.status_code} instead of the part that was asked for")
             take_part(answer, path, take)
 
-    def send_part(self, run: Run, path: str, offset: int, piece: bytes) -> None:
-        """Send what belongs at `offset` of a file; what stood behind it is cut off. Errors: Refused with the code OFFSET when
-        less than that has arrived."""
-        self.of_run("PATCH", run, path, params={"offset": str(offset)}, data=piece)
+    def send_part(self, run: Run, path: str, file: BinaryIO, offset: int, size: int) -> None:
+        """Send `size` bytes of a file from `offset` on; what stood behind them is cut off. Errors: Refused with the code OFFSET
+        when less than that has arrived."""
+        body = FilePart(file, offset, size) if size else b""
+        self.of_run("PATCH", run, path, params={"offset": str(offset)}, data=body)
 
     def source_differs(self, run: Run, name: str) -> None:
         """What was fetched of a source has another sum than what the web host has."""

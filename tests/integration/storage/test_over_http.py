@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 import requests
@@ -124,9 +124,9 @@ def test_what_has_arrived_is_not_sent_again(far: Far, monkeypatch: pytest.Monkey
     sent_from: list[int] = []
     send_part = far.storage._web.send_part
 
-    def noted(run: Run, path: str, offset: int, piece: bytes) -> None:
+    def noted(run: Run, path: str, file: BinaryIO, offset: int, size: int) -> None:
         sent_from.append(offset)
-        send_part(run, path, offset, piece)
+        send_part(run, path, file, offset, size)
 
     monkeypatch.setattr(far.storage._web, "send_part", noted)
     with far.storage.work_on(far.run, tick, lambda chunks: None) as work:

@@ -1,5 +1,6 @@
 """What a worker without the media folder makes of answers that no web app gives."""
 
+import io
 import ssl
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.storage import Run
-from pod_jobs.storage.web_calls import WebCalls
+from pod_jobs.storage.web_calls import FilePart, WebCalls
 from pod_jobs.system.certificates import authorities
 from tests.nginx import certificate
 from tests.servers import QuietHandler, answering
@@ -66,7 +67,7 @@ def test_an_answer_of_a_proxy_delays_whatever_it_says(status: int, body: bytes) 
                 ask()
         if body or status != 200:
             with pytest.raises(ServiceUnavailable):
-                web.send_part(RUN, "files/90p.m4s", 0, b"x")
+                web.send_part(RUN, "files/90p.m4s", io.BytesIO(b"x"), 0, 1)
             assert web.trouble == f"something else than the web host answers {status}"
 
 
@@ -95,3 +96,12 @@ def test_without_a_list_of_the_system_that_of_requests_is_used(tmp_path: Path, m
     assert authorities() is True
     (tmp_path / "0a1b2c3d.0").touch()
     assert authorities() == str(tmp_path)
+
+
+def test_a_part_of_a_file_is_read_as_it_is_sent() -> None:
+    part = FilePart(io.BytesIO(b"0123456789"), 2, 5)
+    assert len(part) == 5
+    assert [part.read(3), part.read(3), part.read(3)] == [b"234", b"56", b""]
+    assert list(FilePart(io.BytesIO(b"0123456789"), 8, 2)) == [b"89"]
+    with pytest.raises(OSError, match="2 bytes of it are gone"):
+        list(FilePart(io.BytesIO(b"0123456789"), 8, 4))
