@@ -41,6 +41,8 @@ COUNTED = {  # check of Schemathesis -> what it counts as
     "missing_required_header": "looser",
 }
 
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")  # of resumable uploads
+
 
 @dataclass
 class Figures:

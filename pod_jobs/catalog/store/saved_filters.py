@@ -64,8 +64,8 @@ def _clean(name: str) -> str:
     """The name with single spaces and without control characters. Errors: Malformed (filter-name)."""
     clean = " ".join("".join(c for c in name if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs")).split())
     seen = "".join(c for c in clean if unicodedata.category(c) not in ("Cf", "Mn", "Zs", "Zl", "Zp"))
-    if not seen or len(clean) > NAME_CHARACTERS:
-        raise Malformed(f"a name has {len(clean)} characters", code="filter-name", most=str(NAME_CHARACTERS))
+    if not seen or len(name) > NAME_CHARACTERS:
+        raise Malformed(f"a name has {len(name)} characters", code="filter-name", most=str(NAME_CHARACTERS))
     return clean
 
 

@@ -17,7 +17,7 @@ def list_lines() -> ResponseReturnValue:
     """?who=, ?action=, ?since= and ?until= (instants in ISO 8601). Errors: Malformed."""
     limit, before = answers.page()
     given = request.args.to_dict()
-    instants = {name: answers.instant(given, name) for name in ("since", "until") if given.get(name)}
+    instants = {name: answers.instant(given, name) for name in ("since", "until") if name in given}
     wanted = activity.ActivityFilter(given.get("who", ""), given.get("action", ""), **instants)
     rows = activity.page(wanted, limit, before)
     lines = [

@@ -79,7 +79,8 @@ def test_programs_read_it_too(callers: dict[str, Caller], app: Flask, catalog: N
     assert ([line["subject"] for line in rest["lines"]], rest["next"]) == (["video 0"], None)
     assert len(ada("GET", "/api/v1/log?action=delete&since=2020-01-01T00:00:00Z").get_json()["lines"]) == 1
     assert ada("GET", "/api/v1/log?until=2020-01-01T00:00:00Z").get_json()["lines"] == []
-    problem(callers["ada"]("GET", "/api/v1/log?since=yesterday"), 400, "malformed")
+    for unreadable in ("since=yesterday", "since=", "until="):
+        problem(callers["ada"]("GET", f"/api/v1/log?{unreadable}"), 400, "malformed")
 
 
 def test_whatever_is_noted_has_words(app: Flask) -> None:

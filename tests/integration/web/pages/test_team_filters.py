@@ -104,6 +104,7 @@ def test_programs_save_rename_and_delete_filters(callers: dict[str, Caller]) -> 
         ({"name": "a", "fields": {"text": " "}}, "filter-empty"),
         ({"name": "", "fields": {"state": "error"}}, "filter-name"),
         ({"name": "x" * 61, "fields": {"state": "error"}}, "filter-name"),
+        ({"name": "\x00" * 60 + "x", "fields": {"state": "error"}}, "filter-name"),
         ({"name": "a", "fields": {"state": "paused"}}, "malformed"),
         ({"name": "a", "fields": {"since": "yesterday"}}, "malformed"),
         ({"name": "a", "fields": {"text": "x" * 251}}, "malformed"),
