@@ -12,6 +12,7 @@ from pod_jobs.cli import care
 from pod_jobs.cli.root import root
 from pod_jobs.instance import doctor
 from pod_jobs.instance.doctor import CHECKS, Finding, checks_before_jobs
+from pod_jobs.settings import pod_settings
 
 
 def run(tmp_path: Path, *words: str) -> Result:
@@ -86,3 +87,9 @@ def test_rq_waits_out_an_outage_only_as_a_worker(
 def test_rights_are_printed(tmp_path: Path, words: tuple[str, ...], user: str, reports: bool) -> None:
     line = run(tmp_path, "acl", "encoding", *words).stdout
     assert line.startswith(f"ACL SETUSER {user} reset on >") and (":reports " in line) is reports
+
+
+def test_imported_settings_are_printed_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pod_settings, "to_toml", lambda text, renditions: f"# {text}\n")
+    (file := tmp_path / "settings_local.py").write_text("\ufeffLANGUAGE = 'fr'", encoding="utf-8")
+    assert run(tmp_path, "import-settings", str(file)).stdout == "# LANGUAGE = 'fr'\n"

@@ -8,6 +8,7 @@ import pytest
 
 from pod_jobs.cli import videos
 from pod_jobs.cli.base import Fault
+from pod_jobs.settings import load
 from tests.unit.cli.app_of import AppOf, run
 
 TASK = {
@@ -145,9 +146,9 @@ def test_warnings_are_told_beside_the_results(monkeypatch: pytest.MonkeyPatch, f
 
 def test_seconds_of_an_encoding_are_told_when_it_is_done() -> None:
     times = {"started_at": "2026-03-04T05:06:07+00:00", "ended_at": "2026-03-04T05:06:09.500000+00:00"}
-    shown = [video({**times, "state": state})["task"] for state in ("done", "error", "running")]
-    spent = [videos._seconds(task["started_at"], task["ended_at"]) for task in shown]
-    assert spent == [2.5] * 3
+    settings = load(Path("/nowhere"))
+    told = [videos.summary(settings, video({**times, "state": state})) for state in ("done", "error", "running")]
+    assert [one["encoded_s"] for one in told] == [2.5, None, None]
     assert videos._seconds(times["started_at"], None) is None and videos._seconds(None, times["ended_at"]) is None
 
 

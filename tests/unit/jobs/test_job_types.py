@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 
-from pod_jobs.jobs.job_type import LARGEST_NUMBER, JobType, encodings, orderings, queues_of_tasks, table_of, words_of
+from pod_jobs.jobs.job_type import (
+    LARGEST_NUMBER,
+    JobType,
+    Text,
+    encodings,
+    orderings,
+    queues_of_tasks,
+    table_of,
+    words_of,
+)
 from pod_jobs.jobs.table import JOB_TYPES
 from pod_jobs.jobs.verify import VERIFY
 
@@ -19,6 +28,12 @@ def test_what_the_types_are_for() -> None:
     assert kinds_with("encodes") == set(encodings(JOB_TYPES)) == {"encode", "pod_encode"}
     assert kinds_with("of_task") == set(queues_of_tasks(JOB_TYPES))
     assert set(orderings(JOB_TYPES)) <= kinds_with("of_task")
+    assert {kind for kind, ordering in orderings(JOB_TYPES).items() if ordering.needs_speech} == {"transcribe"}
+
+
+@pytest.mark.parametrize(("language", "words"), [("fr", "Encodage"), ("en", "Encoding"), ("de", "Encoding")])
+def test_words_are_french_or_english(language: str, words: str) -> None:
+    assert Text("Encoding", "Encodage").in_language(language) == words
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,7 @@ def test_a_plan_follows_its_template(settings: Settings) -> None:
     assert web.keep == () and audio.keep == ((1, 2),)
     assert [rung.name for rung in web.renditions] == [rung.name for rung in settings.rendition]
     assert audio.renditions == () and web.mp3_kbps == settings.encode.mp3_kbps
+    assert (audio.audio_kbps, web.audio_kbps) == (settings.templates["audio"].audio_kbps, 0)
     with pytest.raises(SettingsError, match="there is no .*gone"):
         build_plan(settings, None, "gone")
 
