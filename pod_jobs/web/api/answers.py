@@ -102,7 +102,7 @@ def next_of(rows: list[Any], limit: int) -> int | None:
 
 def days(most: int, usual: int = 30) -> int:
     """The argument ?days=, from 1 to `most`. Errors: Malformed."""
-    given = request.args.get("days", "") or str(usual)
+    given = request.args.get("days", str(usual))
     if not (given.isascii() and given.isdecimal() and len(given) < 6 and 1 <= int(given) <= most):
         raise Malformed(f"days: 1 to {most} is needed")
     return int(given)
@@ -110,8 +110,8 @@ def days(most: int, usual: int = 30) -> int:
 
 def number(name: str) -> int | None:
     """A whole number in the arguments of the address; None when it is not given. Errors: Malformed."""
-    text = request.args.get(name, "")
-    value = whole_number(text)
-    if text and value is None:
+    text = request.args.get(name)
+    value = whole_number(text or "")
+    if text is not None and value is None:
         raise Malformed(f"{name}: a number is needed")
     return value

@@ -79,7 +79,7 @@ def test_programs_read_it_too(callers: dict[str, Caller], app: Flask, catalog: N
     assert ([line["subject"] for line in rest["lines"]], rest["next"]) == (["video 0"], None)
     assert len(ada("GET", "/api/v1/log?action=delete&since=2020-01-01T00:00:00Z").get_json()["lines"]) == 1
     assert ada("GET", "/api/v1/log?until=2020-01-01T00:00:00Z").get_json()["lines"] == []
-    for unreadable in ("since=yesterday", "since=", "until="):
+    for unreadable in ("since=yesterday", "since=", "until=", "before=", "before=x", "limit=", "limit=0", "limit=201"):
         problem(callers["ada"]("GET", f"/api/v1/log?{unreadable}"), 400, "malformed")
 
 
