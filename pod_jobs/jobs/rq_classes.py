@@ -19,6 +19,7 @@ from redis.exceptions import ResponseError
 from rq import Queue, get_current_job
 from rq.exceptions import DeserializationError, NoSuchJobError, TimeoutFormatError
 from rq.job import Job
+from rq.results import Result
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
 
@@ -113,6 +114,14 @@ class PodJob(Job):
         except UNREADABLE as error:
             log.error("%r in the key-value server is no job of ours: %s", self.id, error)
             raise NoSuchJobError(f"{self.id} is no job of ours") from error
+
+    def latest_result(self, timeout: int = 0) -> Result | None:
+        """As RQ's, but None also for one that others wrote and RQ cannot read."""
+        try:
+            return super().latest_result(timeout)
+        except (*UNREADABLE, OverflowError, OSError) as error:
+            log.error("the result of %r in the key-value server is none of ours: %s", self.id, error)
+            return None
 
     def _check(self, stored: dict[str, Any]) -> None:
         """Errors: those of UNREADABLE."""

@@ -21,7 +21,7 @@ blueprint = Blueprint("api_callbacks", __name__)
 def list_untold() -> ResponseReturnValue:
     """?state= (by default "waiting"), ?site=, ?limit= and ?before=, the id of a task. Errors: Malformed."""
     limit, before = answers.page()
-    state = request.args.get("state", "") or "waiting"
+    state = request.args.get("state", "waiting")
     if state not in CALLBACKS:
         raise Malformed(f"state: {state[:40]!r} is none of {', '.join(CALLBACKS)}")
     rows = site_callbacks.list_untold(request.args.get("site", ""), state, limit, before)

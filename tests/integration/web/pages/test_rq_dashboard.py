@@ -86,6 +86,27 @@ def test_every_page_of_it_works_on_our_jobs(admin: Browser, redis: Redis) -> Non
     assert (job["status"], json.loads(job["metadata"])) == ("failed", {"note": "boom"})
 
 
+@pytest.mark.parametrize(
+    ("number", "fields"),
+    [
+        ("99999999999999999-0", {"type": "2", "exc_string": "x"}),
+        ("1700000000000-0", {"type": "many"}),
+        ("1700000000000-0", {"exc_string": "x"}),
+        ("1700000000000-0", {"type": "2", "exc_string": "no base64"}),
+        ("1700000000000-0", {"type": "1", "return_value": "AAAA"}),
+        ("1700000000000-0", {"type": "2", "execution_ended_at": "inf"}),
+    ],
+)
+def test_a_result_that_others_wrote_breaks_no_page(
+    admin: Browser, redis: Redis, number: str, fields: dict[Any, Any]
+) -> None:
+    add_failed(redis, "encode-1-g1")
+    redis.delete("rq:results:encode-1-g1")
+    redis.xadd("rq:results:encode-1-g1", fields, id=number)
+    assert [job["id"] for job in listed(admin).get_json()["jobs"]] == ["encode-1-g1"]
+    assert admin.get("/rq/0/data/job/encode-1-g1.json").status_code == 200
+
+
 def test_a_busy_worker_is_shown_with_its_job(admin: Browser, redis: Redis, app: Any) -> None:
     job = add_failed(redis, "encode-1-g1")
     with_own_timeouts = Redis.from_url(f"unix://{redis.connection_pool.connection_kwargs['path']}")
