@@ -27,7 +27,7 @@ from pod_jobs.answers import is_success
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.http_session import new_session
 from pod_jobs.storage.signed_links import S3Place, signed_link
-from pod_jobs.storage.web_calls import PART_BYTES, FilePart
+from pod_jobs.storage.web_calls import PART_BYTES, PartBody
 from pod_jobs.system.plain_files import PIECE_BYTES
 
 TIMES_S = (5, 60)  # to connect, and between two pieces of an answer
@@ -66,7 +66,7 @@ class Bucket:
             raise ServiceUnavailable(f"the file has {state.st_size} bytes, and none from {start} on")
         key = f"{parts_of(file)}/{start}-{end}"
         if not self._has(key, end - start):
-            self._ask("PUT", key, data=FilePart(file, start, end - start)).close()
+            self._ask("PUT", key, data=PartBody(file, start, end - start)).close()
         return self._link("GET", key), end - start
 
     def forget(self, parts: str) -> None:

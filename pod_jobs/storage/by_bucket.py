@@ -22,7 +22,7 @@ from pod_jobs.storage.web_calls import (
     PART_BYTES,
     READ_TIMEOUT_S,
     SUM_TIMEOUT_S,
-    FilePart,
+    PartBody,
     WebCalls,
     take_part,
 )
@@ -60,7 +60,7 @@ class BucketCalls(WebCalls):
         with SENDING:
             for left in reversed(range(TRIES)):
                 offer = self.of_run("POST", run, "objects", json={"bytes": size})
-                part = FilePart(file, offset, size)
+                part = PartBody(file, offset, size)
                 with self._of_bucket("PUT", offer["url"], is_last=not left, data=part) as answer:
                     if answer is not None:
                         break

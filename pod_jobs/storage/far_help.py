@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -127,15 +126,15 @@ class FarHelp:
         answer."""
         files = {name: Announced.of(folder / name) for name in sorted(names)}
         body = {"files": {name: asdict(announced) for name, announced in files.items()}}
+        place = f"helpers/{helper}/finish"
         deadline = time.monotonic() + SEND_PATIENCE_S
         missing = list(files)
         while missing:
             for name in missing:
                 self._send_file(run, helper, folder / name, tick)
                 deadline = time.monotonic() + SEND_PATIENCE_S
-            finish = partial(self._web.of_run, "POST", run, f"helpers/{helper}/finish", json=body)
-            answer: dict[str, Any] = patiently(tick, finish, deadline)
-            missing = [name for name in answer["differing"] if name in files]
+            differing = patiently(tick, lambda: self._web.of_run("POST", run, place, json=body)["differing"], deadline)
+            missing = [name for name in differing if name in files]
 
     def _send_file(self, run: Run, helper: str, path: Path, tick: Tick) -> None:
         """From its beginning; a part that was lost on its way is sent again."""

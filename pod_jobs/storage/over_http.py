@@ -249,8 +249,9 @@ class HttpWorkFolder:
 
     def _publish(self, body: dict[str, Any], deadline: float) -> list[str]:
         """The files that differ on the web host from what was announced. Errors: ServiceUnavailable after too many tries."""
-        answer = patiently(self._tick, lambda: self._web.of_run("POST", self._run, "publish", json=body), deadline)
-        differing: list[str] = answer["differing"]
+        differing: list[str] = patiently(
+            self._tick, lambda: self._web.of_run("POST", self._run, "publish", json=body)["differing"], deadline
+        )
         if foreign := sorted(set(differing) - set(body["files"])):
             raise ServiceUnavailable(f"the web host asks for {foreign[0]!r}, which was not announced")
         if differing and time.monotonic() > deadline:

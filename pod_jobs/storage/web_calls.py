@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import requests
 
 from pod_jobs.answers import error_of, is_success, problem_in, problem_words
-from pod_jobs.errors import BadSource, NotFound, ServiceUnavailable, TransientError
+from pod_jobs.errors import BadSource, NotFound, ServiceUnavailable, TransientError, translated_os_errors
 from pod_jobs.http_session import new_session
 from pod_jobs.storage import Run
 from pod_jobs.system import plain_files
@@ -35,9 +35,10 @@ class Document(dict[str, Any]):
         raise ServiceUnavailable(f"an answer without {name!r}")
 
 
-class FilePart:
+class PartBody:
     """`size` bytes of an open file from `start` on, as the body of a request. They are read as they are sent, so that no part is
-    in memory as a whole. Errors: OSError when the file has become shorter."""
+    in memory as a whole. A file that cannot be read, or has become shorter, ends the request with an error of `of_system`, which
+    requests passes on as it is; it would take an OSError for a fault of the connection."""
 
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
         file.seek(start)
@@ -46,13 +47,15 @@ class FilePart:
     def __len__(self) -> int:
         return self._size
 
-    def __iter__(self) -> Iterator[bytes]:  # what has none is no stream for requests
+    def __iter__(self) -> Iterator[bytes]:
+        """requests looks for it to tell a stream from a form; `read` is what is called."""
         return iter(partial(self.read, plain_files.PIECE_BYTES), b"")
 
     def read(self, most: int) -> bytes:
-        piece = self._file.read(min(most, self._left))
+        with translated_os_errors("a file on its way"):
+            piece = self._file.read(min(most, self._left))
         if self._left and not piece:
-            raise OSError(f"a file became shorter while it was sent: {self._left} bytes of it are gone")
+            raise ServiceUnavailable(f"a file became shorter while it was sent: {self._left} bytes of it are gone")
         self._left -= len(piece)
         return piece
 
@@ -108,7 +111,7 @@ class WebCalls:
     def send_part(self, run: Run, path: str, file: BinaryIO, offset: int, size: int) -> None:
         """Send `size` bytes of a file from `offset` on; what stood behind them is cut off. Errors: Refused with the code OFFSET
         when less than that has arrived."""
-        body = FilePart(file, offset, size) if size else b""
+        body = PartBody(file, offset, size) if size else b""
         self.of_run("PATCH", run, path, params={"offset": str(offset)}, data=body)
 
     def source_differs(self, run: Run, name: str) -> None:

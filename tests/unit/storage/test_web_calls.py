@@ -1,5 +1,6 @@
 """What a worker without the media folder makes of answers that no web app gives."""
 
+import errno
 import io
 import ssl
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from pod_jobs.errors import ServiceUnavailable
 from pod_jobs.storage import Run
-from pod_jobs.storage.web_calls import FilePart, WebCalls
+from pod_jobs.storage.web_calls import PartBody, WebCalls
 from pod_jobs.system.certificates import authorities
 from tests.nginx import certificate
 from tests.servers import QuietHandler, answering
@@ -99,9 +100,29 @@ def test_without_a_list_of_the_system_that_of_requests_is_used(tmp_path: Path, m
 
 
 def test_a_part_of_a_file_is_read_as_it_is_sent() -> None:
-    part = FilePart(io.BytesIO(b"0123456789"), 2, 5)
+    part = PartBody(io.BytesIO(b"0123456789"), 2, 5)
     assert len(part) == 5
     assert [part.read(3), part.read(3), part.read(3)] == [b"234", b"56", b""]
-    assert list(FilePart(io.BytesIO(b"0123456789"), 8, 2)) == [b"89"]
-    with pytest.raises(OSError, match="2 bytes of it are gone"):
-        list(FilePart(io.BytesIO(b"0123456789"), 8, 4))
+    assert list(PartBody(io.BytesIO(b"0123456789"), 8, 2)) == [b"89"]
+
+
+class Broken(io.BytesIO):
+    """A file on a disk that cannot be read any more."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize(
+    ("file", "why"), [(io.BytesIO(b"01"), "2 bytes of it are gone"), (Broken(), "a file on its way")]
+)
+def test_a_fault_of_the_file_is_not_told_as_one_of_the_web_host(file: io.BytesIO, why: str) -> None:
+    class Answer(QuietHandler):
+        def do_PATCH(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+
+    with answering(Answer) as port:
+        web = WebCalls(f"http://127.0.0.1:{port}", "token")
+        with pytest.raises(ServiceUnavailable, match=why):
+            web.send_part(RUN, "files/90p.m4s", file, 0, 4)
+    assert web.trouble == ""
