@@ -93,15 +93,17 @@ SENTENCES: dict[str, str] = {
     "captions-text-without-time": "At line {line} of the caption file there is text without times.",
     "captions-line-too-long": "Line {line} of the caption file is too long.",
     "captions-cue-too-long": "The caption at line {line} of the file is too long.",
+    "captions-speaker-too-long": "The name of the speaker at line {line} is too long.",
     "captions-too-many": "The file has too many captions.",
     "captions-encoding-guessed": "The file does not say how its letters are encoded; it was read as {detail}.",
-    "captions-block-left-out": "Styles and notes of the caption file were left out.",
+    "captions-block-left-out": "What the caption file holds beside its captions (a heading, styles or notes) was left out.",
     "captions-position-left-out": "Positions of captions on the picture were left out.",
     "captions-tags-left-out": "Formatting of the caption file was left out: {detail}.",
     "captions-speakers-in-one-cue": "A caption has several speakers; the first one was kept.",
     "captions-empty-cue": "A caption without text was left out.",
     "captions-no-empty-line": "An empty line between two captions was missing.",
     "captions-order": "The captions were put in the order of their times.",
+    "captions-more-remarks": "Remarks of the same kinds that are not listed: {detail}.",
     "captions-too-many-words": "The captions have more than {limit} different words.",
     "captions-too-many-tracks": "This video has {limit} caption tracks already; delete some first.",
     "captions-conflict": "Somebody else has saved these captions since you opened them.",
@@ -207,9 +209,7 @@ def storable(text: str) -> str:
 
 class PodJobsError(Exception):
     """Base of all errors. `reason`: technical text for the log and for "Technical reason" on a page. `code`: picks the sentence.
-
-    `facts`: values for the names in braces of the sentence, with units, ready to read: {"limit": "10 h"}.
-    """
+    `facts`: values for the names in braces of the sentence, with units, ready to read: {"limit": "10 h"}."""
 
     code = "internal"
 

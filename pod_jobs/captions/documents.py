@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from pod_jobs.captions.cues import Cue, Word, clean_text, plain_text
-from pod_jobs.captions.parsing import MOST_CUE_CHARACTERS, MOST_CUES, MOST_S, check_words
+from pod_jobs.captions.parsing import MOST_CUE_CHARACTERS, MOST_CUES, MOST_S, MOST_SPEAKER_CHARACTERS, check_words
 from pod_jobs.errors import BadCaptions
 
 Document = list[Any]
-MOST_SPEAKER_CHARACTERS = 100
 
 
 def documents_of(cues: Sequence[Cue]) -> list[Document]:
@@ -59,5 +58,8 @@ def _checked(number: int, document: Any) -> Cue:
         abs(word.start_s) < MOST_S and abs(word.end_s) < MOST_S and 0 <= word.confidence <= 1 for word in spoken
     ):
         raise BadCaptions(f"caption {number}: times of its words", code="captions-timing", line=str(number))
-    who = " ".join(plain_text(clean_text(speaker)).split())[:MOST_SPEAKER_CHARACTERS]
+    who = " ".join(plain_text(clean_text(speaker)).split())
+    if len(who) > MOST_SPEAKER_CHARACTERS:
+        reason = f"caption {number}: {len(who)} characters in the name of its speaker"
+        raise BadCaptions(reason, code="captions-speaker-too-long", line=str(number))
     return Cue(round(start_s, 3), round(end_s, 3), clean_text(text), who, spoken)

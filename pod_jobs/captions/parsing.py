@@ -5,6 +5,7 @@ out (styles, positions, notes, unknown tags, a repaired order, a guessed encodin
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -17,10 +18,11 @@ FAR_TOO_MANY_BYTES = 20_000_000  # in a smaller file the lines are checked: one 
 MOST_CUES = 20_000  # 12 hours of a cue every 2 s
 MOST_LINE_CHARACTERS = 5_000
 MOST_CUE_CHARACTERS = 10_000
-MOST_NAME_CHARACTERS = 100  # of a speaker
+MOST_SPEAKER_CHARACTERS = 100  # of the name of a speaker
 MOST_DIFFERENT_WORDS = 40_000  # 12 hours of speech have fewer, and the search has a row for each
 MOST_S = 1e6  # 277 hours
 FAULTS_TOLD = 20
+REMARKS_TOLD = 20  # of each code; a file can make one of every few bytes
 
 _TIME = r"(?:([0-9]{2,4}):)?([0-5][0-9]):([0-5][0-9])[.,]([0-9]{3})"
 _LENIENT_SRT_TIME = r"(?:([0-9]{1,4}):)?([0-5]?[0-9]):([0-5]?[0-9])[.,]([0-9]{1,3})"
@@ -55,7 +57,7 @@ class Captions:
     cues: tuple[Cue, ...]
     format: Format
     encoding: str
-    remarks: tuple[Remark, ...] = ()
+    remarks: tuple[Remark, ...] = ()  # of each code the first REMARKS_TOLD; a last one tells how many more there were
 
 
 @dataclass
@@ -66,12 +68,20 @@ class _Reading:
     cues: list[tuple[int, Cue]] = field(default_factory=list)  # (line of the timing, cue)
     remarks: list[Remark] = field(default_factory=list)
     faults: list[Remark] = field(default_factory=list)
+    met: Counter[str] = field(default_factory=Counter)  # remarks of each code, also those that are not listed
 
     def fault(self, code: str, line: int, detail: str = "") -> None:
         self.faults.append(Remark(code, line, detail[:80]))
 
     def remark(self, code: str, line: int, detail: str = "") -> None:
-        self.remarks.append(Remark(code, line, detail[:80]))
+        self.met[code] += 1
+        if self.met[code] <= REMARKS_TOLD:
+            self.remarks.append(Remark(code, line, detail[:80]))
+
+    def told(self) -> tuple[Remark, ...]:
+        more = self.met.total() - len(self.remarks)
+        listed = sorted(self.remarks, key=lambda remark: remark.line)
+        return (*listed, Remark("captions-more-remarks", 0, str(more))) if more else tuple(listed)
 
 
 def read_captions(content: bytes) -> Captions:
@@ -94,7 +104,7 @@ def read_captions(content: bytes) -> Captions:
         raise _refused(reading.faults)
     cues = _in_order(reading)
     check_words(cues)
-    return Captions(cues, reading.format, encoding, tuple(sorted(reading.remarks, key=lambda remark: remark.line)))
+    return Captions(cues, reading.format, encoding, reading.told())
 
 
 def check_words(cues: Iterable[Cue]) -> None:
@@ -119,6 +129,10 @@ def _decode(content: bytes) -> tuple[str, str]:
     if 0 in content:
         line = len(_lines(content[: content.index(0)].decode("latin-1")))
         raise _refused([Remark("captions-not-text", line, "a zero byte")])
+    try:
+        return content.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        pass
     name = "utf-8" if _is_mostly_utf_8(content) else "windows-1252"
     return _decoded(content, name), name
 
@@ -229,8 +243,8 @@ def _add_cue(line: int, match: re.Match[str], text: str, reading: _Reading) -> N
         reading.remark("captions-empty-cue", line)
         return
     speaker = " ".join(plain_text(clean_text(html_unescape(voice.group(1)))).split()) if voice else ""
-    if len(speaker) > MOST_NAME_CHARACTERS:
-        reading.fault("captions-cue-too-long", line, f"{len(speaker)} characters in the name of a speaker")
+    if len(speaker) > MOST_SPEAKER_CHARACTERS:
+        reading.fault("captions-speaker-too-long", line, f"{len(speaker)} characters")
     reading.cues.append((line, Cue(start_s, end_s, cleaned, speaker)))
 
 

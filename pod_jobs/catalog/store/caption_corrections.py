@@ -59,8 +59,9 @@ def note(track: CaptionTrack, pairs: Sequence[tuple[str, str]]) -> None:
 
 def offers(track: CaptionTrack, user: User, known: Collection[str], programs: Collection[str]) -> list[Offer]:
     """What `user`, who has just saved this track, may want to be corrected always. `known`: what is corrected anyway, folded.
-    Only recordings that `user` may change count, and those of one person lead to no correction of everybody's. `programs`: names
-    of users that are no person; their recordings may be anybody's."""
+    Only recordings that `user` may change count. A correction of everybody's recordings is offered if those of several owners
+    count, or if the owner of this track is one of `programs`, the names of users that are no person: such a user's recordings
+    may be anybody's. Otherwise the correction is offered for `user`'s own recordings, if this track belongs to one of them."""
     own = CaptionRespelling.select().where(CaptionRespelling.track == track)
     pairs = {(row.heard, row.spelling) for row in own if row.heard not in known}
     if not pairs:

@@ -43,6 +43,13 @@ def test_what_is_no_cue_is_refused_by_its_number(document: Any) -> None:
         checked_cues([[0, 1, "good", "", []], document])
 
 
+def test_a_long_name_of_a_speaker_is_refused_and_not_cut() -> None:
+    assert checked_cues([[1, 2, "x", f"<b> {'N' * 100} </b>", []]])[0].speaker == "N" * 100
+    with pytest.raises(BadCaptions, match="caption 1: 101 characters") as caught:
+        checked_cues([[1, 2, "x", "N" * 101, []]])
+    assert (caught.value.code, caught.value.facts["line"]) == ("captions-speaker-too-long", "1")
+
+
 def test_not_even_a_list() -> None:
     with pytest.raises(BadCaptions):
         checked_cues({"cues": []})

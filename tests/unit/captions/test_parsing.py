@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pod_jobs.captions import parsing
 from pod_jobs.captions.cues import Cue, clean_text, plain_text
 from pod_jobs.captions.documents import checked_cues
-from pod_jobs.captions.parsing import MOST_BYTES, MOST_CUES, read_captions
+from pod_jobs.captions.parsing import MOST_BYTES, MOST_CUES, REMARKS_TOLD, read_captions
 from pod_jobs.captions.writing import write_srt, write_vtt
 from pod_jobs.errors import BadCaptions
 
@@ -118,7 +118,21 @@ def test_small_things_are_not_lost_in_silence_either() -> None:
     ]
     assert read_captions(vtt("00:01.000 --> 00:02.000\n<v " + "N" * 100 + ">a")).remarks == ()
     assert read_captions(vtt("00:01.000 --> 00:02.000\nA \ufffd")).encoding == "utf-8"
-    assert refusal(vtt("00:01.000 --> 00:02.000\n<v " + "N" * 101 + ">a")).startswith("line 3: captions-cue-too-long")
+    long_name = vtt("00:01.000 --> 00:02.000\n<v " + "N" * 101 + ">a")
+    assert refusal(long_name) == "line 3: captions-speaker-too-long (101 characters)"
+
+
+def test_of_many_remarks_the_first_of_each_code_are_listed_and_the_others_counted() -> None:
+    told = codes(vtt(*["NOTE"] * 500, "00:01.000 --> 00:02.000 line:0\nA"))
+    assert told[:-2] == [("captions-block-left-out", 3 + 2 * number) for number in range(REMARKS_TOLD)]
+    assert told[-2:] == [("captions-position-left-out", 1003), ("captions-more-remarks", 0)]
+    assert read_captions(vtt(*["NOTE"] * 500)).remarks[-1].detail == str(500 - REMARKS_TOLD)
+    assert len(codes(vtt(*["NOTE"] * REMARKS_TOLD))) == REMARKS_TOLD
+
+
+def test_the_letters_of_a_file_in_utf_8_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "_is_mostly_utf_8", lambda _: pytest.fail("counted one by one"))
+    assert read_captions(vtt("00:01.000 --> 00:02.000\nL’été")).cues[0].text == "L’été"
 
 
 @pytest.mark.parametrize(
