@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from itertools import pairwise
-from typing import Any
+from itertools import pairwise, starmap
+from typing import Any, NamedTuple
 
 from peewee import JOIN, Case, fn
 
@@ -63,10 +63,11 @@ def midnights(at: datetime, days: int) -> list[datetime]:
     ]
 
 
-def number_of_day(column: Any, midnights: Sequence[datetime]) -> Any:
-    """Between which two `midnights` an instant before the last one is: 0 = the first two. One query for all days takes a part of
-    the time of one for each."""
-    return Case(None, [(column < end, number) for number, end in enumerate(midnights[1:])])
+def number_of_day(column: Any, begins: Sequence[datetime]) -> Any:
+    """The number of the day of an instant, for a query. Day 0 lies between the first two of `begins`, which are as `midnights`
+    gives them. An instant before the first also counts as day 0, and one that is not before the last has no number: the caller
+    leaves out both. One query for all days takes a part of the time of one for each."""
+    return Case(None, [(column < end, number) for number, end in enumerate(begins[1:])])
 
 
 def yesterday_evening(at: datetime) -> datetime:
@@ -78,13 +79,13 @@ def measure_day(begin: datetime, end: datetime, queue_of: Mapping[str, str], now
     """What the tasks and attempts say that ended or waited between the two instants; without the stored bytes. `queue_of`: kind
     of task -> its queue. Of today, what passed until `now` counts."""
     figures = DayFigures(begin.astimezone().date())
-    begun = _begun(begin, end + LATE)
-    ended_tasks = [row for row in begun if row[3] in ("done", "error") and row[7] < end]
+    tasks = _ended_or_running(begin, end + LATE)
+    ended_tasks = [task for task in tasks if task.state in ("done", "error") and task.ended_at and task.ended_at < end]
     figures.numbers.update(_of_tasks(ended_tasks))
-    for site in sorted({row[0] for row in ended_tasks if row[0]}):
-        for measure, parts in _of_tasks([row for row in ended_tasks if row[0] == site]).items():
+    for site in sorted({task.site for task in ended_tasks if task.site}):
+        for measure, parts in _of_tasks([task for task in ended_tasks if task.site == site]).items():
             figures.numbers[OF_SITES + measure].update({f"{site} {part}": number for part, number in parts.items()})
-    figures.numbers["waiting"] = _waiting(begun, begin, min(end, now), queue_of)
+    figures.numbers["waiting"] = _waiting(tasks, begin, min(end, now), queue_of)
     for host, started, ended in _rows(
         Attempt.select(Attempt.host, Attempt.started_at, Attempt.ended_at).where(
             Attempt.ended_at >= begin, Attempt.ended_at < end
@@ -94,15 +95,29 @@ def measure_day(begin: datetime, end: datetime, queue_of: Mapping[str, str], now
     return figures
 
 
-def _of_tasks(rows: Iterable[Any]) -> dict[str, dict[str, float]]:
-    """MEASURES up to `speed_p95`, of these rows of `_begun`."""
+class _DayTask(NamedTuple):
+    """A task that ended or runs. `site`: which ordered it, if one did; `video_s`: seconds of its recording."""
+
+    site: str | None
+    kind: str
+    purpose: str
+    state: str
+    error_code: str | None
+    queued_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    video_s: float | None
+
+
+def _of_tasks(tasks: Iterable[_DayTask]) -> dict[str, dict[str, float]]:
+    """MEASURES up to `speed_p95`, of these tasks, which ended."""
     numbers: dict[str, dict[str, float]] = defaultdict(dict)
     waits, speeds, done, failed = [], [], Counter[str](), Counter[str]()
-    for _, kind, purpose, state, code, queued, started, ended, video_s in rows:
+    for _, kind, purpose, state, code, queued, started, ended, video_s in tasks:
         (done if state == "done" else failed)[kind if state == "done" else code or "internal"] += 1
         if purpose == Purpose.PLAY and started is not None:
             waits.append(max(0.0, (started - queued).total_seconds()))
-            if state == "done" and video_s and ended > started:
+            if state == "done" and video_s and ended and ended > started:
                 speeds.append(video_s / (ended - started).total_seconds())
                 numbers["video_s"][""] = numbers["video_s"].get("", 0.0) + video_s
     numbers["done"].update(done)
@@ -187,14 +202,16 @@ def _numbers_of(site: str, numbers: dict[str, dict[str, float]]) -> dict[str, di
     }
 
 
-def _waiting(begun: Iterable[Any], begin: datetime, end: datetime, queue_of: Mapping[str, str]) -> dict[str, float]:
-    """Queue -> how many of its tasks waited between the two instants, on the average; `begun` are rows of `_begun`. Those that
-    wait still are counted in the database, since there may be very many."""
+def _waiting(
+    tasks: Iterable[_DayTask], begin: datetime, end: datetime, queue_of: Mapping[str, str]
+) -> dict[str, float]:
+    """Queue -> how many of its tasks waited between the two instants, on the average; `tasks` are those of `_ended_or_running`.
+    Those that wait still are counted in the database, since there may be very many."""
     waited_s = dict.fromkeys(queue_of.values(), 0.0)
-    for _, kind, _, _, _, queued, started, ended, _ in begun:
-        if kind in queue_of:
-            until = min(started or ended, end)
-            waited_s[queue_of[kind]] += max(0.0, (until - max(queued, begin)).total_seconds())
+    for task in tasks:
+        if task.kind in queue_of:
+            until = min(task.started_at or task.ended_at or end, end)
+            waited_s[queue_of[task.kind]] += max(0.0, (until - max(task.queued_at, begin)).total_seconds())
     waits = Task.select(Task.kind, fn.COUNT(Task.id), fn.AVG(Task.queued_at, coerce=False)).group_by(Task.kind)
     waits = waits.where(Task.state == "waiting")
     for query in (waits.where(Task.queued_at < begin), waits.where(Task.queued_at >= begin, Task.queued_at < end)):
@@ -206,9 +223,8 @@ def _waiting(begun: Iterable[Any], begin: datetime, end: datetime, queue_of: Map
     return {name: seconds / span_s for name, seconds in waited_s.items()}
 
 
-def _begun(begin: datetime, end: datetime) -> list[Any]:
-    """(site or None, kind, purpose, state, error code, queued, started, ended, duration of the recording) of each task that
-    runs, or that ended between the two instants in any way."""
+def _ended_or_running(begin: datetime, end: datetime) -> list[_DayTask]:
+    """Each task that runs, or that ended between the two instants in any way, also without having begun."""
     query = (
         Task.select(
             SiteOrder.site,
@@ -225,7 +241,7 @@ def _begun(begin: datetime, end: datetime) -> list[Any]:
         .join_from(Task, SiteOrder, JOIN.LEFT_OUTER)
     )
     ended = query.where(Task.state.in_(("done", "error", "cancelled")), Task.ended_at >= begin, Task.ended_at < end)
-    return [*_rows(ended), *_rows(query.where(Task.state == "running"))]
+    return [*starmap(_DayTask, _rows(ended)), *starmap(_DayTask, _rows(query.where(Task.state == "running")))]
 
 
 def _percentile(values: Sequence[float], percent: int) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from peewee import JOIN, SQL, fn
 
@@ -22,7 +22,8 @@ from pod_jobs.errors import NEED_ANOTHER_FILE, PASSING, Malformed, NotFound
 
 NOTE_CHARACTERS = 1000
 TREND_DAYS = 14  # of which pages and API tell how many failures each had
-COUNTED = 1000  # a group has "more than" so many failures from here on
+# Groups and lists of tasks say "more than" from here on: to count ten thousand failures took longer than all else
+COUNTED = 1000
 LATELY = timedelta(days=30)  # whether a machine does such tasks is seen from so many days before the latest failure
 GOOD = ("waiting", "running", "done")  # states of a newer task that make a failure good
 Mender = Literal["author", "order", "machine", "nobody", "team"]
@@ -203,16 +204,16 @@ def _open(since: datetime | None, mark: str | None, site: str = "") -> list[Open
     failed += [Task.error_group == mark] if mark is not None else []
     failed += [SiteOrder.of_task(site)] if site else []
     marks = [row[0] for row in _rows(Task.select(Task.error_group).where(*failed).distinct())]
-    # each group for itself, so that the one that fills the list is not read to its end
     is_open = [*failed, *_is_open()]
     where = _where_failed(marks, since)
     groups = []
     for group in ErrorGroup.select().where(ErrorGroup.fingerprint.in_(marks)):
+        # each group for itself, so that the one that fills the list is not read to its end
         if found := _failures(group.fingerprint, is_open):
-            count, latest, last_at, facts = found
             places = where.get(group.fingerprint, ())
-            mender = _mender(group, {place.host for place in places}, last_at)
-            groups.append(OpenGroup(group, count, last_at, latest, facts or {}, places, mender))
+            mender = _mender(group, {place.host for place in places}, found.last_at)
+            shown = (found.number, found.last_at, found.latest_task, found.facts or {})
+            groups.append(OpenGroup(group, *shown, places, mender))
     return sorted(groups, key=lambda shown: (shown.is_quiet, -shown.count, shown.group.kind, shown.group.fingerprint))
 
 
@@ -221,11 +222,21 @@ def _is_open() -> tuple[Any, ...]:
     return Task.is_shown(), ~made_good()
 
 
-def _failures(mark: str, is_open: Sequence[Any]) -> tuple[int, int, datetime, dict[str, str]] | None:
-    """How many open failures a group has, no more than COUNTED and one; and id, end and facts of the latest. None: no failure."""
+class _Failures(NamedTuple):
+    """The open failures of a group: how many, at most COUNTED + 1; and id, end and facts of the latest."""
+
+    number: int
+    latest_task: int
+    last_at: datetime
+    facts: dict[str, str] | None
+
+
+def _failures(mark: str, is_open: Sequence[Any]) -> _Failures | None:
+    """Those of the group with this fingerprint; None when it has none."""
     query = Task.select(Task.id, Task.ended_at, Task.error_facts).where(*is_open, Task.error_group == mark)
-    latest = _rows(query.order_by(Task.ended_at.desc(), Task.id.desc()).limit(1)).first()
-    return (int(query.limit(COUNTED + 1).count()), *latest) if latest else None
+    latest = _rows(query.order_by(Task.ended_at.desc(), Task.id.desc())).first()
+    count = int(query.limit(COUNTED + 1).count()) if latest else 0
+    return _Failures(count, *latest) if count else None  # it may have been made good between the two queries
 
 
 def _where_failed(marks: Sequence[str], since: datetime | None) -> dict[str, tuple[WhereFailed, ...]]:

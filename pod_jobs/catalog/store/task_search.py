@@ -22,8 +22,7 @@ LISTED = (
     *(Task.created_at, Task.queued_at, Task.started_at, Task.ended_at),
     *(Video.id, Video.owner, Video.title, Video.duration_s, User.id, User.name),
 )
-COUNTED = 1_000  # a list says "more than" from here on: to count ten thousand failures took longer than all else
-FEW = 100  # so many tasks of a host are found by their ids
+FOUND_BY_IDS = 100  # so many tasks of a host are found by their ids
 WHOLE = (Task, Video, User)
 
 
@@ -128,8 +127,8 @@ def _ran_on(host: str) -> Any:
     """The condition that an attempt of the task was made on this host. The newest tasks of a host that never was, of one that ran
     few and of one that left years ago must not be looked for among all tasks."""
     ran = Attempt.select(Attempt.task).where(Attempt.host == host)
-    first = [attempt.task_id for attempt in ran.distinct().order_by(Attempt.task).limit(FEW + 1)]
-    if len(first) <= FEW:
+    first = [attempt.task_id for attempt in ran.distinct().order_by(Attempt.task).limit(FOUND_BY_IDS + 1)]
+    if len(first) <= FOUND_BY_IDS:
         return among(Task.id, first)
     last = ran.select(fn.MAX(Attempt.task)).scalar()
     # not by EXISTS, for which MariaDB would read all attempts of the host

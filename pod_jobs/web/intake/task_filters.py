@@ -22,7 +22,7 @@ DAYS = ("since", "until")
 
 
 @dataclass(frozen=True)
-class ReadFilter:
+class GivenFilter:
     """A filter: `fields` as they were given, what they mean, and sentences about what means nothing."""
 
     fields: dict[str, str]
@@ -30,7 +30,7 @@ class ReadFilter:
     faults: list[str]
 
 
-def read(given: Mapping[str, str]) -> ReadFilter:
+def read(given: Mapping[str, str]) -> GivenFilter:
     """The filter in the fields of an address or a form; empty ones are left out, and so are others that it does not have."""
     named = {name: given.get(name, "").strip()[:LONGEST] for name in (*TEXTS, *DAYS)}
     fields = {name: value for name, value in named.items() if value}
@@ -41,7 +41,7 @@ def read(given: Mapping[str, str]) -> ReadFilter:
     faults += no_dates
     if fields.get("queue", QUEUES[0]) not in QUEUES:
         faults.append(gettext("There is no queue %(name)s.", name=fields["queue"]))
-    return ReadFilter(fields, made({name: fields.get(name, "") for name in TEXTS}, days), faults)
+    return GivenFilter(fields, made({name: fields.get(name, "") for name in TEXTS}, days), faults)
 
 
 def read_days(fields: Mapping[str, str]) -> tuple[dict[str, datetime], list[str]]:

@@ -1,6 +1,8 @@
 """Groups of failures, on all three databases."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from peewee import Database
@@ -69,6 +71,27 @@ def test_a_failure_that_was_made_good_leaves_its_group_but_not_the_trend(task: T
     assert error_groups.trends([mark], [NOW - day, NOW, NOW + day]) == {mark: [0, 1]}
     assert error_groups.trends([], [NOW, NOW + day]) == {}
     assert error_groups.get(mark).first_at == later(9)
+
+
+def test_a_group_that_is_made_good_while_it_is_read_is_not_shown(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark, rows_of = fail(task).error_group, error_groups._rows
+
+    class Rows:
+        """Those of a query. After the latest failure was read, the task is ordered again."""
+
+        def __init__(self, query: Any) -> None:
+            self.rows = rows_of(query)
+
+        def __iter__(self) -> Iterator[Any]:
+            return iter(self.rows)
+
+        def first(self) -> Any:
+            latest = self.rows.first()
+            many_tasks.order_again([task.id], later(20))
+            return latest
+
+    monkeypatch.setattr(error_groups, "_rows", Rows)
+    assert mark and error_groups.get_open(mark) is None
 
 
 def test_a_periodic_task_that_failed_is_made_good_by_its_next_run(task: Task, lecturer: User) -> None:

@@ -49,7 +49,7 @@ def test_a_failure_that_a_newer_task_replaced_is_neither_counted_nor_ordered(tas
 
 @pytest.mark.parametrize("few", [0, 2, 100])
 def test_tasks_are_found_by_any_host_that_tried_them(task: Task, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pod_jobs.catalog.store.task_search.FEW", few)
+    monkeypatch.setattr("pod_jobs.catalog.store.task_search.FOUND_BY_IDS", few)
     attempt, ids = start(task), [task.id]
     for hosts in (("host",), ("enc1", "enc2", "enc2"), ("host", "enc1", "host"), ("enc1",), ("host",)):
         other = Task.get_by_id(task.id)

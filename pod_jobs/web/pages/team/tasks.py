@@ -12,8 +12,9 @@ from pod_jobs.catalog.database import whole_number
 from pod_jobs.catalog.models import TASK_STATES, User
 from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import error_groups, overview, task_search
+from pod_jobs.catalog.store.error_groups import COUNTED
 from pod_jobs.catalog.store.many_orders import UNDO
-from pod_jobs.catalog.store.task_search import COUNTED, Extent, TaskFilter
+from pod_jobs.catalog.store.task_search import Extent, TaskFilter
 from pod_jobs.catalog.team_models import ManyOrder
 from pod_jobs.catalog.waiting_order import PRIORITIES
 from pod_jobs.errors import NotFound, Refused
@@ -26,7 +27,7 @@ from pod_jobs.web.guards.problems import translated
 from pod_jobs.web.intake import beginnings, many_orders, orders, task_filters, undo
 from pod_jobs.web.intake.beginnings import AtWork
 from pod_jobs.web.intake.many_orders import Chosen, Outcome
-from pod_jobs.web.intake.task_filters import ReadFilter
+from pod_jobs.web.intake.task_filters import GivenFilter
 from pod_jobs.web.pages.team import frame
 from pod_jobs.web.services import now, services
 
@@ -65,7 +66,7 @@ def show() -> ResponseReturnValue:
     return frame.live_page("team/tasks.html", lambda look: _gather(asked, before, look), _look)
 
 
-def _gather(asked: ReadFilter, before: int | None, look: polls.Look) -> dict[str, Any]:
+def _gather(asked: GivenFilter, before: int | None, look: polls.Look) -> dict[str, Any]:
     rows = [] if asked.faults else task_search.page(asked.wanted, ROWS + 1, before)
     shown = rows[:ROWS]
     waits = any(task.state == "waiting" for task in shown)
@@ -95,7 +96,7 @@ def _gather(asked: ReadFilter, before: int | None, look: polls.Look) -> dict[str
     }
 
 
-def _open_counts(asked: ReadFilter) -> dict[str, int]:
+def _open_counts(asked: GivenFilter) -> dict[str, int]:
     """State -> how many tasks are in it, of those that people look after; nothing beside another filter, which takes longer."""
     if asked.fields.keys() - {"state"}:
         return {}
@@ -190,12 +191,12 @@ def _by_reason(outcome: Outcome) -> dict[str, list[int]]:
     return dict(sorted(numbers_by_reason.items(), key=lambda item: -len(item[1])))
 
 
-def _values(asked: ReadFilter) -> dict[str, Any]:
+def _values(asked: GivenFilter) -> dict[str, Any]:
     """The filter as values of an address."""
     return dict(asked.fields)
 
 
-def _confirm(action: str, asked: ReadFilter, *, changed: bool) -> ResponseReturnValue:
+def _confirm(action: str, asked: GivenFilter, *, changed: bool) -> ResponseReturnValue:
     extent = Extent(0, 0) if asked.faults else task_search.extent(asked.wanted)
     affected = sum(_count_in(state, asked) for state in CHANGES[action]) if extent.count else 0
     return frame.page(
@@ -211,7 +212,7 @@ def _confirm(action: str, asked: ReadFilter, *, changed: bool) -> ResponseReturn
     )
 
 
-def _count_in(state: str, asked: ReadFilter) -> int:
+def _count_in(state: str, asked: GivenFilter) -> int:
     """How many of the tasks that match are in this state."""
     return task_search.count(replace(asked.wanted, state=state)) if asked.wanted.state in ("", state) else 0
 
