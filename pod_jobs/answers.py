@@ -23,13 +23,13 @@ def is_success(response: requests.Response) -> bool:
     return bool(requests.codes.ok <= response.status_code < requests.codes.multiple_choices)
 
 
-def problem_in(response: requests.Response) -> dict[str, Any]:
-    """The problem document of an answer; {} when it has none, for example when a proxy answered."""
+def object_in(response: requests.Response) -> dict[str, Any]:
+    """The JSON object of an answer, such as a problem document; {} when it has none, for example when a proxy answered."""
     try:
-        problem = response.json()
+        document = response.json()
     except requests.JSONDecodeError:
         return {}
-    return problem if isinstance(problem, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def problem_words(problem: dict[str, Any]) -> str:
@@ -39,7 +39,7 @@ def problem_words(problem: dict[str, Any]) -> str:
 
 def error_of(response: requests.Response, path: str) -> PodJobsError:
     """The error that the answer to a request for `path` stands for."""
-    problem = problem_in(response)
+    problem = object_in(response)
     reason = f"{path}: {response.status_code} {problem.get('detail') or problem.get('title') or ''}".strip()
     match response.status_code, problem.get("code"):
         case 404, "not-found":

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from pod_jobs.catalog import permissions
-from pod_jobs.cli.base import InstanceGroup, echo_json, echo_table, load_settings
+from pod_jobs.cli.base import InstanceGroup, echo_json, echo_table, load_settings, refuse_half_restored
 from pod_jobs.cli.words import local_time
 from pod_jobs.settings import Settings
 
@@ -177,11 +177,12 @@ def _refuse_system_user(name: str) -> None:
 
 @contextmanager
 def open_catalog() -> Iterator[Settings]:
-    """Open the instance's database, with its tables made or migrated."""
+    """Open the instance's database, with its tables made or migrated. Errors: Fault after an interrupted restore."""
     from pod_jobs.catalog import database
     from pod_jobs.instance.prepare import prepare
 
     settings = load_settings()
+    refuse_half_restored(settings)
     prepare(settings)
     with database.connect(settings.database_url).connection_context():
         yield settings

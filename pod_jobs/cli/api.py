@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from pod_jobs.answers import is_success, problem_in
+from pod_jobs.answers import is_success, object_in
 from pod_jobs.cli.base import Fault, demand_instance
 from pod_jobs.http_session import new_session
 from pod_jobs.settings import Settings
@@ -61,7 +61,7 @@ class Api:
 
 
 def _fault_of(answer: requests.Response) -> Fault:
-    problem = problem_in(answer)
+    problem = object_in(answer)
     sentence = problem.get("title") or f"The web app answered {answer.status_code}."
     reason = problem.get("detail") or ""
     if problem.get("code") == "not-found" and NAMED.fullmatch(reason):

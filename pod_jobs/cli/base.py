@@ -93,15 +93,26 @@ def load_settings() -> Settings:
 
 def demand_instance(settings: Settings) -> None:
     """Check that an instance was started in this folder before. Errors: Fault."""
-    if not (settings.home / "secrets" / "cli_token").exists():
+    if not _was_started(settings):
         raise Fault(f"There is no instance in {settings.home}.", f"./run up --home '{settings.home}' starts one")
 
 
 def demand_database(settings: Settings) -> None:
     """Check that the instance has a database, before a command opens it by itself. Errors: Fault."""
     demand_instance(settings)
-    if settings.lacks_database:
+    refuse_half_restored(settings)
+
+
+def refuse_half_restored(settings: Settings) -> None:
+    """Check that the folder does not have the secrets of an instance without its database, as an interrupted restore leaves it.
+    Errors: Fault."""
+    if _was_started(settings) and settings.lacks_database:
         raise Fault(f"{settings.database_url} is not there.", "If a restore was interrupted, call it again.")
+
+
+def _was_started(settings: Settings) -> bool:
+    """Was an instance started in this folder, or in the one of which it is a restored backup?"""
+    return (settings.home / "secrets" / "cli_token").exists()
 
 
 def show_progress(line: str) -> None:

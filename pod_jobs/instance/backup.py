@@ -5,7 +5,7 @@ DIR/2026-11-28T17-30-00Z/    a backup
     files.jsonl              every file with size, time and SHA-256, a line each
     catalog.sqlite3          the database, whatever kind the instance uses
     home/                    settings.toml, secrets/, and the files that dressings name
-    media/                   sources and published outputs; unchanged ones are hard links to the backup before
+    media/                   sources, first pictures and published outputs; unchanged ones are hard links to the backup before
 DIR/unfinished/              one that was interrupted; the next call goes on with it
 
 The database comes first: what is uploaded afterwards may be in media/ without a row, and the next start notices that. Redis

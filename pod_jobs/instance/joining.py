@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import requests
 
 import pod_jobs
-from pod_jobs.answers import problem_in, problem_words
+from pod_jobs.answers import object_in, problem_words
 from pod_jobs.catalog.store import users
 from pod_jobs.errors import NotFound, Refused, ServiceUnavailable
 from pod_jobs.http_session import new_session
@@ -146,7 +146,7 @@ def _ask(url: str, code: str, host: str) -> Welcome:
             answer = session.post(f"{url}/api/v1/workers/join", json=body, timeout=TIMEOUT_S, allow_redirects=False)
         except requests.RequestException as error:
             raise ServiceUnavailable(f"{url}: {type(error).__name__}") from error
-    problem = problem_in(answer)  # {} if a proxy answers, whose 404 says nothing of the invitation
+    problem = object_in(answer)  # {} if a proxy answers, whose 404 says nothing of the invitation
     if answer.status_code == requests.codes.conflict and problem:
         raise Refused(problem_words(problem), code="refused")
     if answer.status_code == requests.codes.not_found and problem.get("code") == "not-found":

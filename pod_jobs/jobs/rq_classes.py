@@ -37,17 +37,7 @@ JOB_ID = re.compile(r"([a-z][a-z0-9_]{0,19})-[A-Za-z0-9_-]{1,150}")  # the kind,
 # they name; neither are dependencies on other jobs and repeats.
 FIELDS = frozenset(
     (
-        *(
-            "data",
-            "status",
-            "origin",
-            "description",
-            "timeout",
-            "result",
-            "result_ttl",
-            "failure_ttl",
-            "meta",
-        ),
+        *("data", "status", "origin", "description", "timeout", "result", "result_ttl", "failure_ttl", "meta"),
         *("created_at", "enqueued_at", "started_at", "ended_at", "last_heartbeat", "worker_name"),
         *("number_of_retries", "retries_left", "retry_intervals", "enqueue_at_front", "enqueue_at_front_on_retry"),
     )

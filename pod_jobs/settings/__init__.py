@@ -324,7 +324,8 @@ class Settings(Section):
     def lacks_database(self) -> bool:
         """Is the database a file that is not there? Whoever opens it makes an empty one, which keeps `restore` out."""
         scheme, _, path = self.database_url.partition(":///")
-        return scheme == "sqlite" and not Path(path).exists()
+        is_file = scheme.lower().split("+")[0] == "sqlite"  # as catalog/database.py reads it
+        return is_file and not os.path.exists(path)  # Path.exists raises PermissionError
 
     def secret(self, name: str) -> str:
         """Content of <home>/secrets/<name>, without white space around it. Errors: SettingsError when it is missing."""
@@ -359,7 +360,7 @@ def load(home: str | Path | None = None, **first: dict[str, Any]) -> Settings:
         if fault := key_prefix.use(settings.redis.prefix):
             faults.append(fault)
     except ValidationError as error:
-        faults = [*fault_lines(error, first, os.environ, _files(folder)), *faults]
+        faults = [*fault_lines(error, first, os.environ, _files(folder), QUEUES), *faults]
     except UNREADABLE as error:
         faults = [*unreadable(_files(folder))] or [str(error)]
     if faults:

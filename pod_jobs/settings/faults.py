@@ -15,18 +15,22 @@ UNREADABLE = (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError)
 
 
 def fault_lines(
-    error: ValidationError, given: Mapping[str, Any], variables: Collection[str], files: Sequence[Path]
+    error: ValidationError,
+    given: Mapping[str, Any],
+    variables: Collection[str],
+    files: Sequence[Path],
+    queues: Collection[str],
 ) -> Iterator[str]:
     """Lines such as "web.port: Input should be … (/srv/pod/settings.toml)". The place is the source that wins: one of the
     names of `variables`, or the last of the `files` that sets the key. A value that is `given` by the command line has no
-    place. The files must be readable TOML."""
+    place. The files must be readable TOML. `queues`: the names of all."""
     documents = {path: read_document(path) for path in reversed(files)}
     errors = error.errors()
     for fault in errors:
         location = fault["loc"]
         if _is_echo(location, fault["type"], [other["loc"] for other in errors]):
             continue
-        words = _unknown(location) if fault["type"] == "extra_forbidden" else fault["msg"]
+        words = _unknown(location, fault["input"], queues) if fault["type"] == "extra_forbidden" else fault["msg"]
         place = "" if _holds(given, location) else _variable(location, variables) or _file(location, documents)
         yield f"{_key(location)}: {words}" + (f" ({place})" if place else "")
 
@@ -45,10 +49,12 @@ def _is_echo(location: Location, kind: str, locations: Sequence[Location]) -> bo
     return kind == "too_short" and any(len(other) > len(location) == 1 and other[:1] == location for other in locations)
 
 
-def _unknown(location: Location) -> str:
-    """What is said of a key that no setting has. Celery knows a database per queue, so that people look for one here."""
+def _unknown(location: Location, value: Any, queues: Collection[str]) -> str:
+    """What is said of a key that no setting has. Celery knows a database per queue, so that people look for one here: by the
+    name of a queue, or in a table of queues."""
     more = "; redis.url is that of all queues, and docs/key-value-server.md says what to do instead of one for each"
-    return "no such setting" + (more if location[0] == "redis" else "")
+    names = {location[-1], *(value if isinstance(value, dict) else ())}
+    return "no such setting" + (more if location[0] == "redis" and not names.isdisjoint(queues) else "")
 
 
 def _key(location: Location) -> str:

@@ -115,7 +115,7 @@ def to_toml(text: str, ladder: Sequence[RenditionSettings]) -> str:
 
 class _Translation:
     def __init__(self, assignments: PodSettings, ladder: Sequence[RenditionSettings]) -> None:
-        self._found, self._ladder = assignments, ladder
+        self._assignments, self._ladder = assignments, ladder
         self._sections: dict[str, list[str]] = {}
         self._entries: list[tuple[str, list[str]]] = []  # of sections that may stand several times
         self._remarks: list[str] = []
@@ -146,10 +146,10 @@ class _Translation:
         self._take("XAPI_AUTHENTICATED_NAME", "xapi", "authenticated_name", _one_of("uuid", "username"))
 
     def _take(self, name: str, section: str, key: str, convert: Callable[[Any], Any]) -> None:
-        if name not in self._found.values:
+        if name not in self._assignments.values:
             return
         self._used.add(name)
-        value = self._found.values[name]
+        value = self._assignments.values[name]
         try:
             line = f"{key} = {_toml(convert(value))}  # {name}"
         except ValueError as error:
@@ -161,7 +161,7 @@ class _Translation:
 
     def _renditions(self) -> None:
         name = "VIDEO_RENDITIONS"
-        entries = self._found.values.get(name)
+        entries = self._assignments.values.get(name)
         if entries is None:
             return
         self._used.add(name)
@@ -209,12 +209,12 @@ class _Translation:
 
     def _crf_shift(self) -> int:
         """By how much the CRF of this Pod differs from Pod's default; the CRF of our renditions is shifted by as much."""
-        crf = self._found.values.get("FFMPEG_CRF")
+        crf = self._assignments.values.get("FFMPEG_CRF")
         return crf - POD_CRF if isinstance(crf, int) and 0 <= crf <= 51 else 0
 
     def _lane(self) -> None:
-        url = self._found.values.get("XAPI_LRS_URL")
-        login = self._found.values.get("XAPI_LRS_LOGIN")
+        url = self._assignments.values.get("XAPI_LRS_URL")
+        login = self._assignments.values.get("XAPI_LRS_LOGIN")
         if isinstance(url, str) and re.fullmatch(r"https?://[^\s@]+", url):
             self._used |= {"XAPI_LRS_URL", "XAPI_LRS_LOGIN", "XAPI_LRS_PWD"}
             lines = ['name = "lrs"', f"url = {_toml(url)}  # XAPI_LRS_URL"]
@@ -226,7 +226,7 @@ class _Translation:
             self._used.add("XAPI_LRS_URL")
 
     def _site(self) -> None:
-        values, computed = self._found.values, self._found.computed
+        values, computed = self._assignments.values, self._assignments.computed
         if lines := lines_of_site(values, computed, sorted(self._heights_px)):
             self._entries.append((lines[0], lines[1:]))
             self._used |= {RUNNER} if values.get(RUNNER) is True else set(USED)
@@ -238,13 +238,13 @@ class _Translation:
             self._used.add("CELERY_TO_ENCODE")
 
     def _say_what_is_left(self) -> None:
-        for name, value in sorted(self._found.values.items()):
+        for name, value in sorted(self._assignments.values.items()):
             reason = next((why for start, why in WITHOUT_COUNTERPART.items() if name.startswith(start)), None)
             if name not in self._used and reason is not None:
                 setting = "" if SECRET.search(name) else f" = {_shown(value)}"
                 self._remarks.append(f"{name}{setting}: {reason}")
         prefixes = tuple(WITHOUT_COUNTERPART) + ("XAPI_", "USE_XAPI", "VIDEO_RENDITIONS", "CAPTIONS_")
-        for name, line in sorted(self._found.computed.items()):
+        for name, line in sorted(self._assignments.computed.items()):
             if name.startswith(prefixes):
                 self._remarks.append(f"{name}: line {line} computes it; write its value by hand")
 

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import requests
 
-from pod_jobs.answers import error_of, is_success, problem_in, problem_words
+from pod_jobs.answers import error_of, is_success, object_in, problem_words
 from pod_jobs.errors import BadSource, NotFound, ServiceUnavailable, TransientError, translated_os_errors
 from pod_jobs.http_session import new_session
 from pod_jobs.storage import Run
@@ -129,7 +129,7 @@ class WebCalls:
             return answer
         with answer:
             refusal = error_of(answer, path)
-            words = problem_words(problem_in(answer)) or _not_ours(answer)
+            words = problem_words(object_in(answer)) or _not_ours(answer)
             self.trouble = words[:TROUBLE_CHARACTERS] if isinstance(refusal, TransientError) else ""
             raise refusal
 

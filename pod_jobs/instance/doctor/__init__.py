@@ -6,7 +6,6 @@ A check is a function from the settings to its findings. It never raises, and ta
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 
 from pod_jobs.instance.doctor import celery_sites, host, services
 from pod_jobs.instance.doctor.finding import Finding
@@ -49,8 +48,10 @@ def examine(settings: Settings, names: Iterable[str] = tuple(CHECKS), queues: Se
     if not settings.home.is_dir():
         remedy = f"./run up --home '{settings.home}'"
         return [Finding("folders", "fault", f"there is no instance in {settings.home}", remedy)]
-    checks: dict[str, Check] = {**CHECKS, "catalog": partial(services.check_catalog, queues=queues)}
-    return [finding for name in names for finding in checks[name](settings)]
+    findings: list[Finding] = []
+    for check in map(CHECKS.__getitem__, names):
+        findings += services.check_catalog(settings, queues) if check is services.check_catalog else check(settings)
+    return findings
 
 
 def faults(findings: Iterable[Finding]) -> list[Finding]:

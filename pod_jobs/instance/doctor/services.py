@@ -11,7 +11,7 @@ import requests
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 import pod_jobs
-from pod_jobs.answers import is_success, problem_in
+from pod_jobs.answers import is_success, object_in
 from pod_jobs.errors import PodJobsError, sentence
 from pod_jobs.http_session import new_session
 from pod_jobs.instance.doctor.finding import Finding, State
@@ -218,14 +218,15 @@ def check_catalog(settings: Settings, queues: Sequence[str] = ()) -> Iterator[Fi
 
 
 def _acceptance(settings: Settings, answer: requests.Response, wanted: Sequence[str]) -> Finding:
-    document = problem_in(answer)
+    document = object_in(answer)
     if "run-tasks" not in (document.get("permissions") or ()):
         if whose := document.get("name"):
             text = f"secrets/worker_token is a token of {whose}, who may not run tasks"
             return Finding("catalog", "fault", text, "worker invite on the web host, and join with a new folder")
         text = f"something else than a web app of pod_jobs answers at {settings.catalog_url}"
         return Finding("catalog", "fault", text, "worker.catalog_url: the right address")
-    theirs, valid_for = str(document.get("version", "")), document.get("queues") or wanted
+    theirs = str(document.get("version", ""))
+    valid_for = document.get("queues") or wanted  # none = all
     if theirs and differ(theirs, pod_jobs.__version__):
         facts = {"theirs": pod_jobs.__version__, "ours": theirs}
         return Finding("catalog", "fault", sentence("worker-version", facts), "docs/how-to/add-an-encoding-host.md")
@@ -246,7 +247,7 @@ def check_media(settings: Settings) -> Iterator[Finding]:
         return
     try:
         answer = _ask_who_we_are(settings)
-        expected = str(problem_in(answer).get("media", "")) if is_success(answer) else ""
+        expected = str(object_in(answer).get("media", "")) if is_success(answer) else ""
     except (PodJobsError, requests.RequestException):
         expected = ""
     if not expected:

@@ -1,6 +1,7 @@
 """Passwords are asked for, or read; the program's own users stay as they are."""
 
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -9,7 +10,9 @@ from werkzeug import security
 
 from pod_jobs.cli import accounts
 from pod_jobs.cli.root import root
-from pod_jobs.errors import PodJobsError
+from pod_jobs.errors import PodJobsError, SettingsError
+from pod_jobs.instance import prepare
+from pod_jobs.settings import Settings
 
 PASSWORD = "a long enough password"
 
@@ -52,3 +55,18 @@ def test_a_short_password_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_programs_own_users_stay(words: list[str]) -> None:
     done = CliRunner().invoke(root, ["user", *words, "--home", "/nowhere"])
     assert done.exit_code == 2 and "the program's own user" in done.stderr
+
+
+@pytest.mark.parametrize(("has_secrets", "said"), [(True, "call it again"), (False, "it is prepared")])
+def test_an_interrupted_restore_is_refused_but_a_new_folder_is_prepared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_secrets: bool, said: str
+) -> None:
+    def stop(settings: Settings) -> None:
+        raise SettingsError("it is prepared")
+
+    monkeypatch.setattr(prepare, "prepare", stop)
+    if has_secrets:
+        (tmp_path / "secrets").mkdir()
+        (tmp_path / "secrets" / "cli_token").write_text("x")
+    done = CliRunner().invoke(root, ["user", "list", "--home", str(tmp_path)])
+    assert done.exit_code == 1 and said in f"{done.output}{done.exception}"

@@ -9,6 +9,7 @@ import pytest
 from pod_jobs.errors import AddressForbidden, ServiceUnavailable, SettingsError
 from pod_jobs.instance.doctor import celery_sites
 from pod_jobs.instance.doctor.celery_sites import check_celery_sites
+from pod_jobs.settings import load
 
 ADDRESSES = ["redis://one", "redis://two"]
 
@@ -83,3 +84,10 @@ def test_a_folder_that_is_not_the_right_one(settings: Any, monkeypatch: pytest.M
     (found,) = check_celery_sites(settings)
     assert (found.state, found.text) == ("fault", "pod: another one")
     assert ("echo 0a > " in found.remedy) is bool(mark)
+
+
+def test_no_database_is_made_where_none_is(tmp_path: Path) -> None:
+    """An empty one would keep the next call of an interrupted restore out."""
+    site: Any = SimpleNamespace(name="pod")
+    assert celery_sites._mark_of(load(tmp_path), site) == ""
+    assert list(tmp_path.iterdir()) == []

@@ -14,6 +14,7 @@ from pod_jobs.instance.doctor.finding import Finding
 from pod_jobs.jobs import encode
 from pod_jobs.media.planning.codecs import PROCESSOR
 from pod_jobs.media.process.guard import Sandbox
+from pod_jobs.settings import load
 from pod_jobs.speech import models
 
 
@@ -178,3 +179,9 @@ def test_a_worker_that_is_sound_at_once_says_nothing(
     with caplog.at_level("INFO", doctor.__name__):
         doctor.wait_until_sound(settings, "encoding")
     assert caplog.records == []
+
+
+def test_the_check_that_stands_in_the_table_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Finding("catalog", "ok", "another check")
+    monkeypatch.setitem(CHECKS, "catalog", lambda settings: [found])
+    assert examine(load(tmp_path), ["catalog"], ["encoding"]) == [found]

@@ -83,6 +83,7 @@ def test_a_variable_goes_before_the_files_key_by_key_and_the_command_line_before
         ("POD_JOBS_WEB", "9000", "web: "),
         ("POD_JOBS_WEB__PROT", "9000", "web.prot: no such setting (POD_JOBS_WEB__PROT)"),
         ("POD_JOBS_REDIS__ENCODING", "redis://h/5", "redis.encoding: no such setting; redis.url is that of all queues"),
+        ("POD_JOBS_REDIS__ULR", "redis://h/5", "redis.ulr: no such setting (POD_JOBS_REDIS__ULR)"),
         ("POD_JOBS_WEBB__PORT", "9000", "POD_JOBS_WEBB__PORT: no such setting"),
         ("POD_JOBS_WORKERS__ENCODING", "4..1", "workers.encoding: Value error, a number is needed, or a range"),
         ("RQ_KEY_PREFIX", "team", "RQ_KEY_PREFIX: use redis.prefix instead"),
@@ -97,6 +98,12 @@ def test_a_variable_that_cannot_be_read_is_named(
         load(tmp_path)
     assert raised.value.reason.startswith(fault) and name in raised.value.reason
     assert "\n" not in raised.value.reason
+
+
+def test_who_gives_a_table_of_queues_reads_what_to_do_instead(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("[redis.queues]\nxapi = 'redis://h/5'\n")
+    with pytest.raises(SettingsError, match=r"redis\.queues: no such setting; redis\.url is that of all queues"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"[web\n", b"[web]\nhost = '\xff'\n"])
@@ -230,3 +237,19 @@ def test_each_model_of_speech_is_for_a_language_or_has_a_name(
     (tmp_path / "settings.toml").write_text("\n".join(lines))
     with pytest.raises(SettingsError, match=fault) if fault else nullcontext():
         assert len(load(tmp_path).speech.model) == len(models)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_lacking"),
+    [
+        ("", True),
+        ("SQLite:///{home}/none", True),
+        ("sqlite+pool:///{home}/none", True),
+        (f"sqlite:///{{home}}/{'x' * 300}", True),  # the system refuses to look for such a name
+        ("sqlite:///{home}/there", False),
+        ("postgresql:///{home}/none", False),
+    ],
+)
+def test_a_database_that_is_not_there(tmp_path: Path, url: str, is_lacking: bool) -> None:
+    (tmp_path / "there").touch()
+    assert load(tmp_path, database={"url": url.format(home=tmp_path)}).lacks_database is is_lacking
