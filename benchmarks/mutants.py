@@ -3,8 +3,8 @@
 All unit and integration tests run once, to learn which of them runs which line. Then a sample of such changes is made, one at a
 time, in a copy of the repository. For each, the tests that run the changed line run, the quickest first; where none was seen (the
 line runs in a program that a test starts, or once at import), the tests nearest to it: those that import the changed module and
-those of its room (the folder of the same name below tests/unit and tests/integration), unit tests first, then those of THROUGH
-and of OF_ALL.
+those of its room (the folder of the same name below tests/unit and tests/integration), unit tests first, and those of THROUGH,
+then those of OF_ALL.
 A change is
     killed       when a test fails that passes without the change;
     equivalent   when mutants_equivalent.txt says that it makes no difference, and why;
@@ -199,8 +199,8 @@ def choose(only: str, sample: int, seed: int) -> list[Mutant]:
 
 
 def tests_near(path: Path) -> list[list[str]]:
-    """Test files in stages: unit tests, then others that import the module or bear its name, then others of its room, then those
-    that reach it otherwise."""
+    """Test files in stages: unit tests, then others that import the module or bear its name, then those that reach it otherwise,
+    then others of its room."""
     module = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
     parent, _, name = module.rpartition(".")
     direct, room = [], []
@@ -216,7 +216,7 @@ def tests_near(path: Path) -> list[list[str]]:
     quick = [test for test in (*direct, *room) if test.startswith("tests/unit/")]
     others = [[test for test in stage if test not in quick] for stage in (direct, room)]
     beyond = [f"tests/{one}" for one in THROUGH.get(path.parts[1], ())]
-    return [stage for stage in (quick, *others, beyond) if stage]
+    return [stage for stage in (quick, others[0], beyond, others[1]) if stage]
 
 
 def _imports_name(text: str, parent: str, name: str) -> bool:

@@ -121,11 +121,11 @@ def test_bytes_that_changed_after_they_were_sent_are_sent_again(far: Far) -> Non
 
 def test_what_has_arrived_is_not_sent_again(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
     part = far.published.with_name(far.published.name + ".part")
-    sent_from: list[int] = []
+    sent_from: list[tuple[str, int]] = []
     send_part = far.storage._web.send_part
 
     def noted(run: Run, path: str, file: BinaryIO, offset: int, size: int) -> None:
-        sent_from.append(offset)
+        sent_from.append((path, offset))
         send_part(run, path, file, offset, size)
 
     monkeypatch.setattr(far.storage._web, "send_part", noted)
@@ -135,8 +135,10 @@ def test_what_has_arrived_is_not_sent_again(far: Far, monkeypatch: pytest.Monkey
             with (folder / "90p.m4s").open("ab") as file:
                 file.write(b"a" * 1000)
             wait_until(partial(has_arrived, work, part / "90p.m4s", 1000 * count), 10, "it was sent")
+        (folder / "more.m4s").write_bytes(b"b")
+        wait_until(partial(has_arrived, work, part / "more.m4s", 1), 10, "another one was sent after it")
         work.publish({"outputs": []})
-    assert sent_from == [0, 1000]
+    assert sent_from == [("files/90p.m4s", 0), ("files/90p.m4s", 1000), ("files/more.m4s", 0)]
 
 
 def test_a_download_that_broke_off_goes_on_where_it_stopped(

@@ -54,9 +54,10 @@ def test_a_seed_chooses_the_same_changes_after_other_lines_changed(
 
 
 def test_unit_tests_come_first_and_those_of_a_module_before_those_of_its_room() -> None:
-    quick, direct, room, *_ = mutants.tests_near(Path("pod_jobs/catalog/trace_models.py"))
+    quick, direct, beyond, room = mutants.tests_near(Path("pod_jobs/catalog/trace_models.py"))
     assert all(test.startswith("tests/unit/") for test in quick) and "tests/unit/catalog/test_models.py" in quick
     assert "tests/integration/catalog/test_statements.py" in direct
+    assert beyond == ["tests/integration/web/api", "tests/integration/web/intake"]
     assert "tests/integration/catalog/test_error_groups.py" in room
     assert len({*quick, *direct, *room}) == len(quick) + len(direct) + len(room)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pod_jobs.errors import BadSource
+from pod_jobs.jobs.pod import studio_plan
 from pod_jobs.jobs.pod.parameters import PodDressing, base_of, read_parameters
 from pod_jobs.jobs.pod.transcription import Spoken, is_to_be_normalized, read_languages, read_model
 from pod_jobs.settings import load
@@ -173,3 +174,10 @@ def test_whether_a_rendition_is_to_be_downloaded_is_what_pod_says_or_as_ours(sai
 
     assert mp4({"encode_mp4": said}) == [has_mp4] * len(LADDER)
     assert mp4({}) == mp4({"encode_mp4": None}) == [rung.mp4 for rung in LADDER]
+
+
+def test_a_studio_session_for_a_pod_4_1_is_one_film_and_nothing_beside_it() -> None:
+    plan = studio_plan(load(), read_parameters({"rendition": POD}, LADDER))
+    (whole,) = plan.renditions
+    assert whole.mp4 and whole.height_px > 1080, "at its own size, whatever the renditions are"
+    assert (plan.mp3_kbps, plan.with_extras, plan.copy_top, plan.share_from_s) == (0, False, False, 0.0)
