@@ -51,7 +51,8 @@ THROUGH = {  # room -> tests that reach it through another program, or through t
     "catalog": ("integration/web/api", "integration/web/intake"),
 }
 OF_ALL = ["tests/test_architecture.py", "tests/test_docs.py"]  # they read every module
-SUITE = ("tests/unit", "tests/integration")
+UNIT = "tests/unit/"
+SUITE = (UNIT, "tests/integration")
 SUITE_S = 3600.0
 PASSED = (0, 5)  # exit codes of pytest: all passed; there was nothing to run
 TO_THE_END = (0, 1)  # every test ran, and all or some of them passed
@@ -213,7 +214,7 @@ def tests_near(path: Path) -> list[list[str]]:
             direct.append(str(Path("tests") / place))
         elif place.parts[0] != "acceptance" and place.parts[1 : 1 + len(room_parts[:1])] == room_parts[:1]:
             room.append(str(Path("tests") / place))
-    quick = [test for test in (*direct, *room) if test.startswith("tests/unit/")]
+    quick = [test for test in (*direct, *room) if test.startswith(UNIT)]
     others = [[test for test in stage if test not in quick] for stage in (direct, room)]
     beyond = [f"tests/{one}" for one in THROUGH.get(path.parts[1], ())]
     return [stage for stage in (quick, others[0], beyond, others[1]) if stage]
@@ -235,6 +236,9 @@ def stages_of(mutant: Mutant, lines_run: LinesRun) -> list[list[str]]:
     beyond = [f"tests/{one}" for one in THROUGH.get(mutant.path.parts[1], ()) if one.startswith("acceptance")]
     return [
         [test for test, seconds in zip(known, spent, strict=True) if seconds < TESTS_S] or known[:1],
+        [
+            test for stage in tests_near(mutant.path) for test in stage if test.startswith(UNIT)
+        ],  # a line that runs at import
         beyond,
         OF_ALL,
     ]
