@@ -6,7 +6,7 @@ import pytest
 from peewee import Database
 
 from pod_jobs.catalog import database as catalog_database
-from pod_jobs.catalog.revisions import TABLES
+from pod_jobs.catalog import revisions, trace_models
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +15,9 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Any:
     catalog_database.migrate(database)
     with database.connection_context():
         yield database
+
+
+TABLES = (*revisions.TABLES, *trace_models.TABLES, revisions.Revision)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
