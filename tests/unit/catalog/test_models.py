@@ -26,6 +26,7 @@ def test_columns_and_indexes(migrated: Database, table: Any) -> None:
     columns = {column.name: column.null for column in migrated.get_columns(name)}
     assert columns == {field.column_name: field.null for field in fields}
     key = tuple(field.column_name for field in table._meta.get_primary_keys())
+    assert set(key) == set(migrated.get_primary_keys(name))
     made = {(tuple(index.columns), index.unique) for index in migrated.get_indexes(name)} - {(key, True)}
     own = {((field.column_name,), field.unique) for field in fields if field.index or field.unique} - {(key, True)}
     joint = {
