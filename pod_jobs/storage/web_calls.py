@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, BinaryIO
 
 import requests
@@ -41,23 +40,21 @@ class PartBody:
     requests passes on as it is; it would take an OSError for a fault of the connection."""
 
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
-        file.seek(start)
-        self._file, self._size, self._left = file, size, size
+        self._file, self._start, self._size = file, start, size
 
     def __len__(self) -> int:
         return self._size
 
     def __iter__(self) -> Iterator[bytes]:
-        """requests looks for it to tell a stream from a form; `read` is what is called."""
-        return iter(partial(self.read, plain_files.PIECE_BYTES), b"")
-
-    def read(self, most: int) -> bytes:
-        with translated_os_errors("a file on its way"):
-            piece = self._file.read(min(most, self._left))
-        if self._left and not piece:
-            raise ServiceUnavailable(f"a file became shorter while it was sent: {self._left} bytes of it are gone")
-        self._left -= len(piece)
-        return piece
+        left = self._size
+        self._file.seek(self._start)
+        while left:
+            with translated_os_errors("a file on its way"):
+                piece = self._file.read(min(plain_files.PIECE_BYTES, left))
+            if not piece:
+                raise ServiceUnavailable(f"a file became shorter while it was sent: {left} bytes of it are gone")
+            left -= len(piece)
+            yield piece
 
 
 class WebCalls:
