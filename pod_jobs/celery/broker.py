@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from redis import Redis
@@ -22,6 +22,7 @@ from redis.retry import Retry
 
 from pod_jobs.celery.messages import MOST_BYTES
 from pod_jobs.errors import Malformed, ServiceUnavailable, SettingsError
+from pod_jobs.system.instants import read_instant
 
 ORDERS = ("encoding", "transcripting")  # Pod's queues, whose messages become tasks
 QUEUES = (*ORDERS, "xapi")
@@ -124,10 +125,7 @@ class BrokerQueue:
     def since(self, raw: bytes) -> datetime | None:
         """When the message was first taken, by whatever bridge; None when nobody knows."""
         instant = self._redis.hget(self._since, sum_of(raw))
-        try:
-            return datetime.fromtimestamp(float(instant), UTC) if instant is not None else None
-        except (ValueError, OverflowError, OSError):
-            return None
+        return None if instant is None else read_instant(instant)
 
     def done(self, raw: bytes) -> None:
         """What the message asks for is committed."""

@@ -12,7 +12,6 @@ kept_reports.py.
 import json
 import logging
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
@@ -25,6 +24,7 @@ from pod_jobs.jobs import keys, queue
 from pod_jobs.jobs.context import Context
 from pod_jobs.jobs.drain_scope import REPORTS
 from pod_jobs.jobs.job_type import LARGEST_NUMBER, JobType, Payload
+from pod_jobs.system.instants import read_instant
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,8 @@ def describe_waiting(redis: Redis) -> list[dict[str, Any]]:
     descriptions = []
     for report_id, entry in sorted(waiting_reports(redis).items()):
         job = queue.fetch(redis, f"report-{report_id}")
-        due = redis.zscore(keys.rq_scheduled(REPORT.queue), f"report-{report_id}")
+        score = redis.zscore(keys.rq_scheduled(REPORT.queue), f"report-{report_id}")
+        due = read_instant(score) if score else None
         descriptions.append(
             {
                 "report": report_id,
@@ -66,18 +67,10 @@ def describe_waiting(redis: Redis) -> list[dict[str, Any]]:
                 "generation": entry["report"]["generation"],
                 "outcome": entry["report"]["outcome"],
                 "tries": (job.number_of_retries or 0) if job else 0,
-                "next_at": _instant(due) if due else None,
+                "next_at": due.isoformat().replace("+00:00", "Z") if due else None,
             }
         )
     return descriptions
-
-
-def _instant(at_s: float) -> str | None:
-    """As an ISO instant; None for a number, of another program, for which there is no date."""
-    try:
-        return datetime.fromtimestamp(at_s, UTC).isoformat().replace("+00:00", "Z")
-    except (ValueError, OverflowError):
-        return None
 
 
 def push_now(redis: Redis) -> int:

@@ -204,10 +204,10 @@ def test_a_sighting_of_others_counts_from_now(redis: Redis) -> None:
 
 def test_an_instant_of_others_for_which_there_is_no_date_breaks_no_list_of_reports(redis: Redis) -> None:
     report = {"generation": 1, "attempt": 1, "outcome": "done", "result": {}}
-    for task, due_s in enumerate(("inf", "-inf", "1e300", "1e12", "0", "60"), 1):
+    for task, due_s in enumerate(("inf", "-inf", "1e300", "1e17", "1e12", "0", "60"), 1):
         redis.hset(keys.REPORTS, f"{task}-g1-a1", json.dumps(entry_of(task, report, "")))
         redis.zadd(keys.rq_scheduled("catalog"), {f"report-{task}-g1-a1": float(due_s)})
-    assert [one["next_at"] for one in describe_waiting(redis)] == [*[None] * 5, "1970-01-01T00:01:00Z"]
+    assert [one["next_at"] for one in describe_waiting(redis)] == [*[None] * 6, "1970-01-01T00:01:00Z"]
 
 
 def test_rq_itself_would_have_run_it(redis: Redis) -> None:
