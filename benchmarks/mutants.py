@@ -233,12 +233,12 @@ def stages_of(mutant: Mutant, lines_run: LinesRun) -> list[list[str]]:
     if not known:
         return [*tests_near(mutant.path), OF_ALL]
     spent = itertools.accumulate(lines_run.seconds(test) for test in known)
+    # a line that runs at import counts as run by whichever test imported it first
+    at_import = [test for test in itertools.chain(*tests_near(mutant.path)) if test.startswith(UNIT)]
     beyond = [f"tests/{one}" for one in THROUGH.get(mutant.path.parts[1], ()) if one.startswith("acceptance")]
     return [
         [test for test, seconds in zip(known, spent, strict=True) if seconds < TESTS_S] or known[:1],
-        [
-            test for stage in tests_near(mutant.path) for test in stage if test.startswith(UNIT)
-        ],  # a line that runs at import
+        at_import,
         beyond,
         OF_ALL,
     ]

@@ -99,9 +99,8 @@ class WebCalls:
         headers = {"X-Run-Key": run.key, "Range": f"bytes={start}-{start + PART_BYTES - 1}"}
         path = f"{place_of(run)}/{path}"
         with self.call("GET", path, headers=headers, stream=True, **more) as answer:
-            if answer.status_code != requests.codes.partial or f"bytes {start}-" not in answer.headers.get(
-                "Content-Range", ""
-            ):
+            sent = answer.headers.get("Content-Range", "")
+            if answer.status_code != requests.codes.partial or f"bytes {start}-" not in sent:
                 raise ServiceUnavailable(f"{path}: {answer.status_code} instead of the part that was asked for")
             take_part(answer, path, take)
 

@@ -110,6 +110,12 @@ def since_of(at: datetime, days: int) -> datetime:
 
 
 @blueprint.app_template_global()
+def most_counted() -> int:
+    """From how many tasks on a page says "more than"."""
+    return store.COUNTED
+
+
+@blueprint.app_template_global()
 def mender_words(mender: str) -> dict[str, str]:
     """Who can mend a group of errors: {"short": for a label, "long": a sentence}."""
     return {

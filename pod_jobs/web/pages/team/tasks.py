@@ -77,7 +77,6 @@ def _gather(asked: GivenFilter, before: int | None, look: polls.Look) -> dict[st
         "rows": shown,
         "count": 0 if asked.faults else task_search.count(asked.wanted, COUNTED + 1),
         "open_counts": _open_counts(asked),
-        "many": COUNTED,
         "most_in_state": MOST_IN_STATE,
         "more": shown[-1].id if len(rows) > ROWS else None,
         "attempts": task_search.latest_attempts(shown),
