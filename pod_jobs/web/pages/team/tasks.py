@@ -12,7 +12,6 @@ from pod_jobs.catalog.database import whole_number
 from pod_jobs.catalog.models import TASK_STATES, User
 from pod_jobs.catalog.permissions import may
 from pod_jobs.catalog.store import error_groups, overview, task_search
-from pod_jobs.catalog.store.error_groups import COUNTED
 from pod_jobs.catalog.store.many_orders import UNDO
 from pod_jobs.catalog.store.task_search import Extent, TaskFilter
 from pod_jobs.catalog.team_models import ManyOrder
@@ -75,7 +74,7 @@ def _gather(asked: GivenFilter, before: int | None, look: polls.Look) -> dict[st
     return {
         "asked": asked,
         "rows": shown,
-        "count": 0 if asked.faults else task_search.count(asked.wanted, COUNTED + 1),
+        "count": 0 if asked.faults else task_search.count(asked.wanted, error_groups.COUNTED + 1),
         "open_counts": _open_counts(asked),
         "most_in_state": MOST_IN_STATE,
         "more": shown[-1].id if len(rows) > ROWS else None,

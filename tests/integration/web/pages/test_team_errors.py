@@ -3,10 +3,11 @@
 import re
 from datetime import timedelta
 
+import pytest
 from flask import Flask
 
 from pod_jobs.catalog.models import Attempt, Task
-from pod_jobs.catalog.store import tasks
+from pod_jobs.catalog.store import error_groups, tasks
 from pod_jobs.settings import Settings
 from pod_jobs.web import run_logs
 from pod_jobs.web.services import now
@@ -25,6 +26,18 @@ def test_the_errors_of_one_cause_are_one_line(browser: Browser, lea: Caller, wor
     assert "Different errors: 1" in browser.get("/team/errors?days=nonsense").text
     overview = browser.get("/team").text
     assert "/team/errors/" in overview and SENTENCE in overview
+
+
+def test_beyond_what_is_counted_pages_say_more_than(
+    browser: Browser, callers: dict[str, Caller], lea: Caller, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.mp4", "b.mp4", "c.mp4"):
+        failed(lea, worker, name=name)
+    browser.sign_in("tina")
+    pages = ("/team/errors", f"/team/errors/{mark_of(callers['tina'])}", "/team/tasks")
+    for most, is_more in ((3, False), (2, True)):
+        monkeypatch.setattr(error_groups, "COUNTED", most)
+        assert [f"ore than {most}" in browser.get(page).text for page in pages] == [is_more] * 3
 
 
 def mark_of(team: Caller) -> str:
